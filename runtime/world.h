@@ -5,7 +5,8 @@
 //
 // Threads: a World and all that came from it belong to one thread. Waiting: "may wait" means that the calling fiber is
 // suspended and others run; all other calls return at once. Death: when a virtual node crashes, its fibers are unwound by
-// FiberCancelled and every call of its World does nothing and fails; so a destructor may call the World, but must not park.
+// FiberCancelled, the youngest first (so that what a fiber lent to those it started outlives them), and every call of its
+// World does nothing and fails; so a destructor may call the World, but must not park.
 #pragma once
 
 #include <cstdint>
@@ -65,7 +66,8 @@ class World {
   virtual Wake park_until(Instant deadline) = 0;
   // Wakes `fiber`, or lets its next park return at once. A stale id does nothing.
   virtual void unpark(FiberId fiber) = 0;
-  // Once, at its current or next wait, `fiber` leaves by FiberCancelled. A stale id does nothing.
+  // Once, at its current or next wait, `fiber` leaves by FiberCancelled; if it has not begun to run, it never does. A stale id
+  // does nothing. A fiber that has caught its cancellation may cancel itself to have it thrown again at its next wait.
   virtual void cancel(FiberId fiber) = 0;
 
   // ---- disk ---- (paths are absolute; '/' separates; all may wait)

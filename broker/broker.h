@@ -1,0 +1,56 @@
+// One node of the cluster, broker and controller in one: what `squall-broker` runs and what a simulated node runs.
+//
+//   Broker broker{world, config};
+//   if (auto started = broker.start(); !started) fatal(started.error().code, started.error().message);
+//   ...
+//   broker.stop();
+//
+// Everything it does, it does through the World: fibers, files, sockets, clock. It owns its fibers; `start` and `stop` are
+// called from a fiber of the same World. When its virtual node dies, its fibers are unwound and destroying it waits for
+// nothing.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/assert.h"
+#include "broker/config.h"
+#include "runtime/world.h"
+
+namespace squall::broker {
+
+struct BrokerState;
+
+struct StartError {
+  ExitCode code = ExitCode::internal_error;
+  std::string message;  // names the file, what is wrong with it, and what to do
+};
+
+class Broker {
+ public:
+  Broker(runtime::World& world, BrokerConfig config);
+  // The broker has been stopped, has never been started, or its node has died.
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  // May wait. Formats empty log directories, recovers the logs, replays the metadata, opens the listeners. When it returns,
+  // clients are served.
+  [[nodiscard]] std::expected<void, StartError> start();
+  // May wait. Accepts nothing new, lets requests in flight finish for at most `squall.shutdown.grace.ms`, closes the
+  // connections, flushes and checkpoints the logs and marks the directories clean. Does nothing the second time.
+  void stop();
+  // Waits until the broker cannot go on by itself (all log directories have failed), then says why; empty after `stop`.
+  [[nodiscard]] std::string wait_until_failed();
+
+  // Where it listens, in the order of `listeners`, with the ports that the world chose. After `start`.
+  [[nodiscard]] const std::vector<runtime::Endpoint>& endpoints() const;
+  [[nodiscard]] const BrokerConfig& config() const;
+
+ private:
+  std::unique_ptr<BrokerState> state_;
+};
+
+}  // namespace squall::broker

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Every check can fail: each test plants one violation in a small tree and wants exactly that to be found."""
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -146,6 +147,26 @@ class Format(CheckTest):
         self.write(".clang-format", "BasedOnStyle: Google\n")
         self.write("log/log.cc", "int   x ;\n")
         self.assert_finds("format", "log/log.cc: not formatted")
+
+
+class Tidy(CheckTest):
+    def lint(self, source):
+        self.write("log/log.cc", source)
+        path = self.root / "log" / "log.cc"
+        self.write("compile_commands.json", json.dumps([{"directory": str(self.root), "file": str(path),
+                                                         "command": f"c++ -std=c++20 -c {path}"}]))
+        self.write(".clang-tidy", (CHECKS.parents[1] / ".clang-tidy").read_text())
+        return subprocess.run([sys.executable, str(CHECKS / "tidy.py"), str(self.root), str(path)], capture_output=True, text=True)
+
+    def test_accept_plain_code(self):
+        run = self.lint("int twice(int x) { return 2 * x; }\n")
+        self.assertEqual(run.returncode, 0, run.stdout)
+
+    def test_find_a_use_after_a_move(self):
+        run = self.lint("#include <string>\n#include <utility>\n"
+                        "std::size_t f(std::string s) { std::string t = std::move(s); return s.size() + t.size(); }\n")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("bugprone-use-after-move", run.stdout)
 
 
 class Symbols(CheckTest):

@@ -132,8 +132,8 @@ class BatchCursor {
 
 // ---- the records of a batch ----
 
-// Walks the records of one batch in order, allocating nothing. The records point into the batch, or into the buffer that it
-// was decompressed into.
+// Walks the records of one batch in order, allocating nothing. Offsets must rise and stay within what the header spans. The
+// records point into the batch, or into the buffer that it was decompressed into.
 //
 //   auto reader = RecordReader::open(batch, compressor, scratch, limit);
 //   if (!reader) ...;
@@ -160,6 +160,8 @@ class RecordReader {
   std::int64_t base_timestamp_ms_ = 0;
   std::int64_t log_append_time_ms_ = no_timestamp;
   std::int32_t left_ = 0;
+  std::int32_t last_delta_ = -1;
+  std::int32_t delta_max_ = 0;
   bool log_append_time_set_ = false;
   bool failed_ = false;
 };

@@ -2,7 +2,8 @@
 
 #include <cxxabi.h>
 
-#include <cstring>
+#include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "base/assert.h"
@@ -47,79 +48,85 @@ const void* bottom_of(const Stack& stack) { return static_cast<const char*>(stac
 
 }  // namespace
 
-FiberEngine::FiberEngine(std::size_t stack_bytes) : stacks_{stack_bytes} {}
+FiberEngine::FiberEngine(std::size_t stack_bytes) : stacks_{stack_bytes}, thread_globals_{abi::__cxa_get_globals()} {}
 
-FiberEngine::~FiberEngine() { SQUALL_ASSERT(alive_ == 0, "a world ends only after its fibers"); }
-
-void FiberEngine::save(Globals& globals) const {
-  const void* from = abi::__cxa_get_globals();
-  std::memcpy(&globals.caught, from, sizeof globals.caught);
-  std::memcpy(&globals.uncaught, static_cast<const char*>(from) + sizeof globals.caught, sizeof globals.uncaught);
-}
-
-void FiberEngine::restore(const Globals& globals) const {
-  void* to = abi::__cxa_get_globals();
-  std::memcpy(to, &globals.caught, sizeof globals.caught);
-  std::memcpy(static_cast<char*>(to) + sizeof globals.caught, &globals.uncaught, sizeof globals.uncaught);
+FiberEngine::~FiberEngine() {
+  SQUALL_ASSERT(alive_ == 0, "a world ends only after its fibers");
+  closing_ = true;
+  for (const auto& fiber : fibers_) {
+    switch_to(*fiber);
+    SQUALL_ASSERT(!fiber->context_, "an unused slot leaves its stack when it is told to");
+  }
 }
 
 Fiber& FiberEngine::create(std::string_view name, FiberFunction function) {
-  if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<std::uint32_t>(fibers_.size()));
-    fibers_.push_back(std::make_unique<Fiber>());
-    fibers_.back()->id_ = FiberId{free_slots_.back(), 0};
-  }
-  Fiber& fiber = *fibers_[free_slots_.back()];
+  Fiber& fiber = free_slots_.empty() ? grow() : *fibers_[free_slots_.back()];
   free_slots_.pop_back();
-  const FiberId id{fiber.id_.slot, fiber.id_.generation + 1};
+  if (++fiber.id_.generation == 0) ++fiber.id_.generation;
+  fiber.birth_ = ++births_;
   fiber.owner = nullptr;
+  fiber.deadline = end_of_time;
+  fiber.timer = Fiber::no_timer;
   fiber.queued = fiber.parked = fiber.permit = false;
   fiber.cancel_requested = fiber.cancel_delivered = fiber.deadline_hit = false;
-  fiber.id_ = id;
   fiber.name_ = name;
   fiber.function_ = std::move(function);
+  fiber.globals_ = {};
+  fiber.alive_ = true;
+  ++alive_;
+  return fiber;
+}
+
+Fiber& FiberEngine::grow() {
+  fibers_.push_back(std::make_unique<Fiber>());
+  Fiber& fiber = *fibers_.back();
+  fiber.id_.slot = static_cast<std::uint32_t>(fibers_.size() - 1);
   fiber.stack_ = stacks_.take();
-  fiber.done_ = false;
-  fiber.fake_stack_ = nullptr;
   context::stack_context stack;
   stack.sp = fiber.stack_.top;
   stack.size = fiber.stack_.size;
   fiber.context_ = context::fiber{std::allocator_arg, context::preallocated{stack.sp, stack.size, stack}, PooledStack{},
                                   [this, &fiber](context::fiber&& scheduler) {
                                     scheduler_ = std::move(scheduler);
-                                    enter(fiber);
+                                    run_slot(fiber);
                                     return std::move(scheduler_);
                                   }};
-  ++alive_;
+  free_slots_.reserve(fibers_.size());
+  free_slots_.push_back(fiber.id_.slot);
   return fiber;
 }
 
-void FiberEngine::enter(Fiber& fiber) {
+// The bottom frame of a slot's stack: one fiber after the other.
+void FiberEngine::run_slot(Fiber& fiber) {
   arrive_on_stack(nullptr, &scheduler_stack_bottom_, &scheduler_stack_size_);
-  restore(Globals{});
+  while (!closing_) {
+    run_function(fiber);
+    fiber.alive_ = false;
+    switch_back(fiber);
+  }
+  leave_stack(nullptr, scheduler_stack_bottom_, scheduler_stack_size_);  // null: this stack's fake frames end here
+}
+
+void FiberEngine::run_function(Fiber& fiber) {
   try {
-    fiber.function_();
+    if (!fiber.cancel_requested) fiber.function_();
   } catch (const FiberCancelled&) {
     // The fiber has been unwound: that is all there was to do.
+  } catch (const std::exception& error) {
+    assert_failed(error.what(), fiber.name_, 0);
   }
   fiber.function_ = nullptr;
-  fiber.done_ = true;
-  leave_stack(nullptr, scheduler_stack_bottom_, scheduler_stack_size_);  // null: this stack's fake frames end here
 }
 
 bool FiberEngine::resume(Fiber& fiber) {
   SQUALL_ASSERT(running_ == nullptr, "only the scheduler resumes fibers");
-  Globals own;
-  save(own);
+  save(scheduler_globals_);
+  restore(fiber.globals_);
   running_ = &fiber;
-  leave_stack(&scheduler_fake_stack_, bottom_of(fiber.stack_), fiber.stack_.size);
-  fiber.context_ = std::move(fiber.context_).resume();
-  arrive_on_stack(scheduler_fake_stack_, nullptr, nullptr);
+  switch_to(fiber);
   running_ = nullptr;
-  restore(own);
-  if (!fiber.done_) return true;
-  SQUALL_ASSERT(!fiber.context_, "an ended fiber has left its stack");
-  stacks_.give_back(fiber.stack_);
+  restore(scheduler_globals_);
+  if (fiber.alive_) return true;
   free_slots_.push_back(fiber.id_.slot);
   --alive_;
   return false;
@@ -127,25 +134,28 @@ bool FiberEngine::resume(Fiber& fiber) {
 
 void FiberEngine::suspend() {
   Fiber& fiber = *running_;
-  Globals own;
-  save(own);
+  save(fiber.globals_);
+  switch_back(fiber);
+}
+
+void FiberEngine::switch_to(Fiber& fiber) {
+  leave_stack(&scheduler_fake_stack_, bottom_of(fiber.stack_), fiber.stack_.size);
+  fiber.context_ = std::move(fiber.context_).resume();
+  arrive_on_stack(scheduler_fake_stack_, nullptr, nullptr);
+}
+
+void FiberEngine::switch_back(Fiber& fiber) {
   leave_stack(&fiber.fake_stack_, scheduler_stack_bottom_, scheduler_stack_size_);
   scheduler_ = std::move(scheduler_).resume();
   arrive_on_stack(fiber.fake_stack_, &scheduler_stack_bottom_, &scheduler_stack_size_);
-  restore(own);
-}
-
-Fiber* FiberEngine::find(FiberId id) const {
-  if (id.slot >= fibers_.size()) return nullptr;
-  Fiber* fiber = fibers_[id.slot].get();
-  return fiber->id_ == id && !fiber->done_ ? fiber : nullptr;
 }
 
 std::vector<Fiber*> FiberEngine::living() const {
   std::vector<Fiber*> result;
   for (const auto& fiber : fibers_) {
-    if (fiber->id_.generation != 0 && !fiber->done_) result.push_back(fiber.get());
+    if (fiber->alive_) result.push_back(fiber.get());
   }
+  std::ranges::sort(result, {}, &Fiber::birth);
   return result;
 }
 

@@ -1,4 +1,4 @@
-// Fiber stacks, pooled: each with an unmapped guard page below it, so that an overflow faults instead of corrupting.
+// Fiber stacks: each with an unmapped guard page below it, so that an overflow faults instead of corrupting.
 #pragma once
 
 #include <cstddef>
@@ -19,13 +19,12 @@ class StackPool {
   StackPool(const StackPool&) = delete;
   StackPool& operator=(const StackPool&) = delete;
 
+  // A new stack, which lives as long as the pool: whoever takes one uses it again and again.
   [[nodiscard]] Stack take();
-  void give_back(Stack stack) { free_.push_back(stack); }
 
  private:
   std::size_t stack_bytes_;
   std::size_t page_bytes_;
-  std::vector<Stack> free_;
   std::vector<void*> mapped_;
 };
 

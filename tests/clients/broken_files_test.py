@@ -1,0 +1,188 @@
+#!/usr/bin/python3
+"""Broken files and disks: a clear error or a full recovery, and nothing that was acknowledged is lost."""
+
+import os
+import pathlib
+import random
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import unittest
+
+from harness import SEED, BrokerTest, consume, kcat, produce
+
+VALUES = [b"value %05d" % i for i in range(5000)]
+STORAGE_FAILED, CORRUPT_METADATA, BAD_USAGE = 4, 5, 2
+
+
+class BrokenFiles(BrokerTest):
+    def setUp(self):
+        super().setUp()
+        self.rng = random.Random(SEED)
+
+    def filled(self, clean):
+        """A broker that has acknowledged VALUES and was stopped, cleanly or by SIGKILL."""
+        broker = self.broker(log_segment_bytes=65536)
+        produce(broker, "kept", VALUES, "-X", "batch.num.messages=100")
+        if clean:
+            self.assertEqual(broker.stop(), 0, broker.output())
+        else:
+            broker.kill()
+        return broker
+
+    def partition(self, broker):
+        return broker.log_dir / "kept-0"
+
+    def test_garbage_after_the_last_batch_is_cut_off(self):
+        broker = self.filled(clean=False)
+        active = sorted(self.partition(broker).glob("*.log"))[-1]
+        with open(active, "ab") as file:
+            file.write(self.rng.randbytes(1000))
+        broker.start()
+        self.assertEqual(consume(broker, "kept"), VALUES)
+        produce(broker, "kept", [b"and on"])
+        self.assertEqual(consume(broker, "kept"), VALUES + [b"and on"])
+
+    def test_a_torn_last_batch_is_cut_off(self):
+        broker = self.filled(clean=False)
+        active = sorted(self.partition(broker).glob("*.log"))[-1]
+        with open(active, "r+b") as file:
+            file.truncate(max(active.stat().st_size - 7, 0))
+        broker.start()
+        left = consume(broker, "kept")
+        self.assertEqual(left, VALUES[:len(left)])
+        self.assertGreaterEqual(len(left), len(VALUES) - 100)
+
+    def test_indexes_of_garbage_are_built_anew(self):
+        for clean in (False, True):
+            with self.subTest(clean=clean):
+                broker = self.filled(clean)
+                for index in [*self.partition(broker).glob("*.index"), *self.partition(broker).glob("*.timeindex")]:
+                    index.write_bytes(self.rng.randbytes(self.rng.randint(1, 400)))
+                broker.start()
+                self.assertEqual(consume(broker, "kept"), VALUES)
+                self.assertEqual(consume(broker, "kept", "-o", "4321"), VALUES[4321:])
+                broker.kill()
+                shutil.rmtree(broker.log_dir)
+
+    def test_missing_indexes_are_built_anew(self):
+        broker = self.filled(clean=True)
+        for index in [*self.partition(broker).glob("*.index"), *self.partition(broker).glob("*.timeindex")]:
+            index.unlink()
+        broker.start()
+        self.assertEqual(consume(broker, "kept", "-o", "2500"), VALUES[2500:])
+
+    def test_checkpoints_of_garbage_are_ignored(self):
+        for clean in (False, True):
+            with self.subTest(clean=clean):
+                broker = self.filled(clean)
+                spoilt = [path for path in [*broker.log_dir.glob("*-checkpoint"), *self.partition(broker).glob("*-checkpoint"),
+                                            *self.partition(broker).glob("*.snapshot")] if path.is_file()]
+                self.assertTrue(spoilt)
+                for path in spoilt:
+                    path.write_bytes(self.rng.randbytes(50))
+                broker.start()
+                self.assertEqual(consume(broker, "kept"), VALUES)
+                broker.kill()
+                shutil.rmtree(broker.log_dir)
+
+    def test_a_flipped_bit_in_a_segment_is_never_served(self):
+        broker = self.filled(clean=False)
+        segments = sorted(self.partition(broker).glob("*.log"))
+        victim = segments[-1]
+        data = bytearray(victim.read_bytes())
+        data[len(data) // 2] ^= 16
+        victim.write_bytes(data)
+        broker.start()
+        left = consume(broker, "kept")
+        self.assertEqual(left, VALUES[:len(left)])
+        self.assertLess(len(left), len(VALUES))
+
+    def assert_refuses(self, broker, code, *words):
+        broker.launch()
+        self.assertEqual(broker.wait(), code, broker.output())
+        for word in words:
+            self.assertIn(word, broker.output())
+
+    def test_a_corrupt_meta_properties_is_named(self):
+        broker = self.filled(clean=True)
+        (broker.log_dir / "meta.properties").write_bytes(b"\0\1\2 garbage")
+        self.assert_refuses(broker, CORRUPT_METADATA, "meta.properties")
+
+    def test_a_directory_of_another_node_is_refused(self):
+        broker = self.filled(clean=True)
+        broker.properties["node.id"] = "2"
+        self.assert_refuses(broker, CORRUPT_METADATA, "meta.properties", "node.id")
+
+    def test_a_bad_property_is_named_with_its_line(self):
+        broker = self.make(log_segment_bytes="many")
+        self.assert_refuses(broker, BAD_USAGE, "log.segment.bytes", "server.properties:")
+
+    def test_a_missing_properties_file_is_named(self):
+        broker = self.make()
+        broker.write_properties = lambda: self.directory / "gone.properties"
+        self.assert_refuses(broker, BAD_USAGE, "gone.properties")
+
+    def test_two_brokers_do_not_share_a_directory(self):
+        broker = self.filled(clean=True)
+        broker.start()
+        other = self.make(log_dir=broker.log_dir)
+        self.assert_refuses(other, STORAGE_FAILED, "lock")
+        self.assert_serves(broker)
+
+    def test_a_log_dir_that_cannot_be_written_is_named(self):
+        in_the_way = self.directory / "file"
+        in_the_way.write_text("")
+        broker = self.make(log_dir=in_the_way / "data")
+        self.assert_refuses(broker, STORAGE_FAILED, str(in_the_way))
+
+    def test_a_read_only_log_dir_is_named(self):
+        target = self.directory / "data"
+        target.mkdir()
+        self.directory.chmod(0o755)
+        target.chmod(stat.S_IRUSR | stat.S_IXUSR | 0o055)
+        broker = self.make()
+        if os.geteuid() == 0:
+            def unprivileged():
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            broker.launch(preexec_fn=unprivileged)
+            self.assertEqual(broker.wait(), STORAGE_FAILED, broker.output())
+            self.assertIn(str(target), broker.output())
+        else:
+            self.assert_refuses(broker, STORAGE_FAILED, str(target))
+
+    def test_a_full_disk_refuses_and_keeps_what_it_has(self):
+        """The disk is a small tmpfs where mounting is allowed; elsewhere a limit on the size of files plays it."""
+        room = self.directory / "room"
+        room.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "squall-test", str(room)], capture_output=True).returncode == 0
+        if mounted:
+            self.addCleanup(subprocess.run, ["umount", "-l", str(room)])
+        print("full disk:", "tmpfs of 24 MiB" if mounted else "files limited to 6 MiB (mounting is not allowed here)")
+
+        def limited():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6 << 20, 6 << 20))
+        broker = self.make(log_dir=room / "data")
+        broker.start(**({} if mounted else {"preexec_fn": limited}))
+        produce(broker, "kept", VALUES)
+        filler = self.directory / "filler.txt"
+        filler.write_bytes(b"".join(b"%06d " % i + b"x" * 990 + b"\n" for i in range(40_000)))
+        run = subprocess.run(["kcat", "-b", broker.address, "-P", "-t", "filler", "-l", str(filler), "-X", "message.timeout.ms=3000",
+                              "-X", "acks=all"], capture_output=True, timeout=120)
+        self.assertNotEqual(run.returncode, 0, "a full disk acknowledged everything")
+        if broker.alive:
+            broker.stop()
+        else:
+            self.assertEqual(broker.wait(), STORAGE_FAILED, broker.output())
+        shutil.rmtree(room / "data" / "filler-0")
+        broker.start()
+        self.assertEqual(consume(broker, "kept"), VALUES)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,160 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "scenarios/language/scenario.h"
+
+namespace squall::scenarios {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::string_view whole = R"toml(title = "One of everything"
+[cluster]
+brokers = 1
+hardware = "cloud-ssd"
+disks = 2
+config = { "log.flush.interval.messages" = 1, "log.segment.bytes" = "uniform(1000000, 2000000)" }
+[[topic]]
+name = "orders"
+partitions = 12
+config = { "min.insync.replicas" = 1 }
+[[workload]]
+produce = "orders"
+clients = 4
+rate = "500/s"
+idempotence = true
+compression = "choice(gzip, none)"
+[[workload]]
+consume = "orders"
+mode = "assign"
+from = "latest"
+[[workload]]
+admin = "churn"
+operations = ["create-topic", "delete-topic"]
+[[fault]]
+name = "freeze"
+at = "uniform(4s, 6s)"
+pause = { node = "controller.active", for = "6s" }
+[[fault]]
+on = { event = "segment-rolled", count = 3, where = { topic = "orders" } }
+partition = { from = "any.client", to = "leader(orders/0)", one_way = true, mode = "refuse", for = "2s" }
+[[fault]]
+after = "freeze"
+delay = "1s"
+every = "exponential(5s)"
+times = 4
+chance = 0.5
+reset = {}
+[swarm]
+count = "uniform(1, 3)"
+between = "exponential(5s)"
+faults = ["crash", "loss"]
+[expect]
+available_after_heal = "< 10s"
+acked_min = 1000
+[run]
+duration = "60s"
+seeds = "1..200"
+)toml";
+
+std::expected<Scenario, LanguageError> parse(std::string_view text) { return parse_scenario(text, "x.toml", "x"); }
+
+std::string error_of(std::string text) {
+  const auto scenario = parse(text);
+  return scenario ? "no error" : scenario.error().to_string();
+}
+
+// A scenario that is right but for `lines`.
+std::string with(std::string_view lines) {
+  return "title = \"t\"\n[[topic]]\nname = \"orders\"\n[[workload]]\nproduce = \"orders\"\n" + std::string{lines};
+}
+
+TEST(Language, ReadsOneOfEverything) {
+  const auto scenario = parse(whole);
+  ASSERT_TRUE(scenario.has_value()) << scenario.error().to_string();
+  EXPECT_EQ(scenario->title, "One of everything");
+  EXPECT_EQ(scenario->cluster.hardware, "cloud-ssd");
+  EXPECT_EQ(scenario->cluster.config.size(), 2U);
+  ASSERT_EQ(scenario->topics.size(), 1U);
+  EXPECT_EQ(scenario->topics[0].partitions.least(), 12);
+  ASSERT_EQ(scenario->workloads.size(), 3U);
+  EXPECT_EQ(scenario->workloads[0].rate->least(), 500'000);
+  EXPECT_EQ(scenario->workloads[0].idempotence.to_string(), "true");
+  EXPECT_EQ(scenario->workloads[1].kind, WorkloadKind::consume);
+  EXPECT_EQ(scenario->workloads[2].operations.size(), 2U);
+  ASSERT_EQ(scenario->faults.size(), 3U);
+  EXPECT_EQ(scenario->faults[0].node->kind, Selector::Kind::active_controller);
+  EXPECT_EQ(scenario->faults[0].value("for").least(), 6'000'000'000);
+  EXPECT_EQ(scenario->faults[1].trigger, TriggerKind::on_event);
+  EXPECT_EQ(scenario->faults[1].event, runtime::EventName::segment_rolled);
+  EXPECT_EQ(scenario->faults[1].value("one_way").to_string(), "true");
+  EXPECT_EQ(scenario->faults[2].name, "reset#3");
+  EXPECT_EQ(scenario->faults[2].chance.least(), 500'000);
+  ASSERT_TRUE(scenario->swarm.has_value());
+  EXPECT_EQ(scenario->swarm->kinds.size(), 2U);
+  EXPECT_EQ(scenario->expect.available_after_heal->least(), 10'000'000'000);
+  EXPECT_EQ(scenario->run.last_seed, 200U);
+}
+
+TEST(Language, DigestChangesWithTheText) {
+  const auto one = parse(with(""));
+  const auto same = parse(with(""));
+  const auto other = parse(with("clients = 2\n"));
+  ASSERT_TRUE(one && same && other);
+  EXPECT_EQ(one->digest.size(), 8U);
+  EXPECT_EQ(one->digest, same->digest);
+  EXPECT_NE(one->digest, other->digest);
+}
+
+TEST(Language, AnErrorSaysWhereAndWhatWouldBeRight) {
+  EXPECT_EQ(error_of(with("rat = \"5/s\"\n")), "x.toml:6:1: workload[1].rat: no such key; did you mean \"rate\"?");
+  EXPECT_EQ(error_of(with("[[fault]]\nat = \"1s\"\npaus = { for = \"1s\" }\n")),
+            "x.toml:8:1: fault[1].paus: no such key; did you mean \"pause\"?");
+  EXPECT_EQ(error_of(with("compression = \"gzpi\"\n")),
+            "x.toml:6:15: workload[1].compression: \"gzpi\" is not valid; did you mean \"gzip\"?");
+}
+
+TEST(Language, RefusesWhatIsNoToml) { EXPECT_THAT(error_of("title = \n"), StartsWith("x.toml:1:")); }
+
+TEST(Language, RefusesMoreNodesThanAreSimulated) {
+  EXPECT_THAT(error_of(with("[cluster]\nbrokers = 3\n")),
+              AllOf(HasSubstr("x.toml:7:11: cluster.brokers"), HasSubstr("must be 1")));
+  EXPECT_THAT(error_of(with("[cluster]\ncontrol_plane = \"zookeeper\"\n")), HasSubstr("only \"kraft\""));
+  EXPECT_THAT(error_of(with("[[workload]]\nconsume = \"orders\"\ngroup = \"g\"\n")), HasSubstr("consumer groups"));
+}
+
+TEST(Language, RefusesFaultsThatNeverFireOrDoNothing) {
+  EXPECT_THAT(error_of(with("[[fault]]\npause = { for = \"1s\" }\n")), HasSubstr("never fires"));
+  EXPECT_THAT(error_of(with("[[fault]]\nat = \"1s\"\n")), HasSubstr("does nothing"));
+  EXPECT_THAT(error_of(with("[[fault]]\nat = \"1s\"\npause = {}\ncrash = {}\n")), HasSubstr("does \"pause\" already"));
+  EXPECT_THAT(error_of(with("[[fault]]\nat = \"1s\"\nafter = \"x\"\npause = {}\n")), HasSubstr("more than one of"));
+}
+
+TEST(Language, RefusesNamesOfNothing) {
+  EXPECT_THAT(error_of(with("[[workload]]\nconsume = \"order\"\n")), HasSubstr("did you mean \"orders\"?"));
+  EXPECT_THAT(error_of(with("[[fault]]\nafter = \"nothing\"\npause = {}\n")), HasSubstr("there is no fault \"nothing\""));
+  EXPECT_THAT(error_of(with("[[fault]]\nat = \"1s\"\npause = { node = \"broker.4\" }\n")), HasSubstr("there is no broker.4"));
+  EXPECT_THAT(error_of(with("[[fault]]\non = { event = \"segment-roled\" }\npause = {}\n")),
+              HasSubstr("did you mean \"segment-rolled\"?"));
+  EXPECT_THAT(error_of(with("[[fault]]\nat = \"1s\"\ncrash = { node = \"any.client\" }\n")), HasSubstr("strikes brokers"));
+}
+
+TEST(Language, EveryFaultIsAcceptedWithItsDefaults) {
+  for (const FaultInfo& fault : all_faults()) {
+    std::string parameters;
+    for (const ParameterInfo& parameter : fault.parameters) {
+      if (!parameter.fallback.empty()) continue;
+      parameters += std::string{parameter.name} + " = " +
+                    (parameter.unit == Unit::duration ? "\"1s\""
+                     : parameter.unit == Unit::bytes  ? "\"8MiB\""
+                                                      : "1");
+    }
+    const std::string text = with("[[fault]]\nat = \"1s\"\n" + std::string{fault.name} + " = { " + parameters + " }\n");
+    EXPECT_EQ(error_of(text), "no error") << fault.name;
+  }
+}
+
+}  // namespace
+}  // namespace squall::scenarios

@@ -102,9 +102,12 @@ class Admin {
   [[nodiscard]] Cluster& cluster() { return cluster_; }
 
  private:
-  // Sends to the controller (or `node`) until an answer comes.
-  template <class Request, class Done>
-  [[nodiscard]] Result<typename Api<Request>::Response> ask(const Request& request, NodeId node, Instant deadline, Done&& done);
+  // Sends to the controller (or to `node`) until an answer comes.
+  template <class Request, class CodeOf>
+  [[nodiscard]] Result<typename Api<Request>::Response> ask(const Request& request, NodeId node, Instant deadline,
+                                                            CodeOf&& code_of);
+  [[nodiscard]] Result<void> know_cluster(Instant deadline);
+  [[nodiscard]] static Result<NodeId> node_for(ConfigResource type, const std::string& name);
 
   Cluster cluster_;
 };

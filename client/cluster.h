@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -78,18 +79,22 @@ class Cluster {
   [[nodiscard]] std::uint64_t version() const { return version_; }
 
   // ---- getting to know; may wait ----
-  // Asks until the topic is known, an error that will not pass comes (refused), or the deadline does (timed_out).
+  // Asks until the topic is known, an error that will not pass comes, or the deadline does (then with the last error).
   [[nodiscard]] Result<const TopicInfo*> topic(std::string_view name, Instant deadline);
+  // Asks until the partition has a leader. `invalid` if the topic has no such partition.
+  [[nodiscard]] Result<const PartitionInfo*> led_partition(std::string_view topic, PartitionIndex partition, Instant deadline);
   // Fetches metadata once, now (or waits for the fetch that is under way).
   [[nodiscard]] Result<void> refresh(Instant deadline);
   // What is known is wrong: the next `refresh_if_needed` fetches, after a back-off while it stays wrong.
   void invalidate();
-  [[nodiscard]] bool needs_refresh() const;
-  [[nodiscard]] Result<void> refresh_if_needed(Instant deadline);
   // When `refresh_if_needed` will have something to do.
   [[nodiscard]] Instant next_refresh() const;
+  // Fetches if it is time to.
+  [[nodiscard]] Result<void> refresh_if_needed(Instant deadline);
   // A leader that an answer named (KIP-951): taken over if its epoch is newer than what is known. True if it was.
-  bool learn_leader(const TopicInfo& topic, PartitionIndex partition, NodeId leader, LeaderEpoch epoch);
+  bool learn_leader(std::string_view topic, PartitionIndex partition, NodeId leader, LeaderEpoch epoch);
+  // The back-off after `attempts` failures in a row. False, at once, if the deadline comes before its end.
+  [[nodiscard]] bool wait_before_retry(std::uint32_t attempts, Instant deadline);
 
   // ---- connections; may wait ----
   // The connection to `node`, opened if need be: after the rest of its back-off, if that ends before the deadline.
@@ -110,19 +115,25 @@ class Cluster {
     std::uint32_t failures = 0;
     Instant not_before{};
     bool opening = false;
+
+    [[nodiscard]] bool up() const { return connection != nullptr && !connection->broken(); }
   };
 
-  [[nodiscard]] Result<std::shared_ptr<Connection>> open_link(Link& link, const runtime::Endpoint& endpoint, Instant deadline);
+  [[nodiscard]] Result<std::shared_ptr<Connection>> open_link(Link& link, runtime::Endpoint endpoint, Instant deadline);
+  [[nodiscard]] Link* connected_link();
+  [[nodiscard]] std::vector<std::pair<Link*, runtime::Endpoint>> candidates();
   [[nodiscard]] Result<void> fetch_metadata(Instant deadline);
-  template <class Response>
-  void take_over(const Response& response);
+  void take_over(const protocol::MetadataResponse& response);
+  void take_over_nodes(const protocol::MetadataResponse& response);
+  // True if a leader has changed.
+  bool take_over_topic(const protocol::MetadataResponse::MetadataResponseTopic& from);
 
   runtime::World& world_;
   ClusterOptions options_;
   Random random_;
   runtime::Condition changed_;
   std::map<NodeId, NodeInfo> nodes_;
-  std::map<NodeId, Link> links_;
+  std::map<NodeId, Link> links_;  // never erased: fibers wait at them
   std::vector<Link> bootstrap_links_;
   std::map<std::string, TopicInfo, std::less<>> topics_;
   std::map<std::string, protocol::ErrorCode, std::less<>> wanted_;  // and what the last answer said of each
@@ -130,8 +141,8 @@ class Cluster {
   NodeId controller_ = no_node;
   std::uint64_t version_ = 0;
   Instant fetched_at_{};
-  std::uint32_t invalidations_ = 0;  // in a row, without a change for the better
   Instant refresh_not_before_{};
+  std::uint32_t invalidations_ = 0;  // in a row, without a change for the better
   bool known_ = false;
   bool stale_ = true;
   bool fetching_ = false;

@@ -6,11 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/error_code.h"
 #include "runtime/io.h"
-
-namespace squall::protocol {
-enum class ErrorCode : std::int16_t;
-}
 
 namespace squall::client {
 
@@ -32,7 +29,7 @@ enum class Failure : std::uint8_t {
 struct Error {
   Failure failure = Failure::invalid;
   protocol::ErrorCode code{};  // with `refused`; otherwise 0
-  std::string_view detail;     // a literal, or empty
+  std::string_view detail{};   // a literal, or empty
 
   [[nodiscard]] std::string to_string() const;
 };
@@ -40,11 +37,9 @@ struct Error {
 template <class T>
 using Result = std::expected<T, Error>;
 
-// Whether the same request may succeed later, as Kafka's own clients judge.
-[[nodiscard]] bool is_retriable(protocol::ErrorCode code);
 // Whether the answer says that our metadata (leaders, topic ids) is old.
 [[nodiscard]] bool is_stale_metadata(protocol::ErrorCode code);
-// Of a whole failure: disconnects and time-outs may pass, too.
+// Whether the same request may succeed later: what Kafka calls retriable, and disconnects, time-outs and nonsense.
 [[nodiscard]] bool is_retriable(const Error& error);
 
 [[nodiscard]] Error refused_with(protocol::ErrorCode code, std::string_view detail = {});

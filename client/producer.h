@@ -3,7 +3,8 @@
 //
 // As Kafka's own: a batch leaves when it is full, when `linger` has passed since its first record, on `flush`, or when memory
 // is short; one request carries at most one batch of each partition; at most `in_flight_max` requests are under way to a node.
-// What fails in a way that may pass is sent again after a back-off, until `delivery_timeout` after the batch was begun.
+// What fails in a way that may pass is sent again after a back-off, until `delivery_timeout` after the batch was begun; an
+// attempt that is under way then is still waited for, at most `request_timeout`.
 //
 // Idempotence (KIP-98, KIP-360; needs acks = all): batches carry the producer's id and epoch and a sequence per partition,
 // which they keep when they are sent again, so a retry is neither appended twice nor out of order. A batch that is sent again
@@ -110,9 +111,5 @@ class Producer {
   class Core;
   std::unique_ptr<Core> core_;
 };
-
-// Java's partitioner: murmur2 of the key, made positive, modulo the partitions. `partitions` > 0.
-[[nodiscard]] PartitionIndex partition_for_key(ByteView key, std::size_t partitions);
-[[nodiscard]] std::uint32_t murmur2(ByteView bytes);
 
 }  // namespace squall::client

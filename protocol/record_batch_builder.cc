@@ -155,7 +155,7 @@ void RecordBatchBuilder::write_header(MutableBytes batch, bool compressed) const
   store_be(to + 17, crc32c(ByteView{batch}.subspan(21)));
 }
 
-ByteView RecordBatchBuilder::finish(Compressor& compressor) {
+MutableBytes RecordBatchBuilder::finish(Compressor& compressor) {
   if (options_.codec == Codec::none || record_count_ == 0) {
     options_.codec = Codec::none;
     return finish();
@@ -169,7 +169,7 @@ ByteView RecordBatchBuilder::finish(Compressor& compressor) {
   return compressed_;
 }
 
-ByteView RecordBatchBuilder::finish() {
+MutableBytes RecordBatchBuilder::finish() {
   SQUALL_ASSERT(options_.codec == Codec::none, "a codec needs a compressor");
   SQUALL_ASSERT(used_ >= batch_header_bytes && !finished_, "the batch has been started and not finished");
   finished_ = true;

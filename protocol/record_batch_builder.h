@@ -57,11 +57,12 @@ class RecordBatchBuilder {
   [[nodiscard]] static std::size_t record_bytes_max(NullableBytes key, NullableBytes value,
                                                     std::span<const RecordHeader> headers = {});
 
-  // Compresses, writes the header, computes the CRC. The bytes stay valid until the next `start`. A batch without records is
+  // Compresses, writes the header, computes the CRC. The bytes stay valid, and may be stamped, until the next
+  // `start`. A batch without records is
   // legal in a log (compaction leaves such), not from a producer. A codec that does not shrink the records is still used.
-  [[nodiscard]] ByteView finish(Compressor& compressor);
+  [[nodiscard]] MutableBytes finish(Compressor& compressor);
   // Without a codec no compressor is needed (asserted).
-  [[nodiscard]] ByteView finish();
+  [[nodiscard]] MutableBytes finish();
   // After `finish`: gives the bytes away, without a copy, and the memory with them.
   [[nodiscard]] ByteBuffer take();
 

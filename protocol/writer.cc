@@ -24,11 +24,7 @@ void Writer::fail(std::string_view field, std::string_view what) {
   error_ = {.field = field, .what = what};
 }
 
-EncodeResult Writer::end_message(Mark begin) {
-  if (!failed_) {
-    finish();
-    return {};
-  }
+void Writer::rewind(Mark begin) {
   failed_ = false;
   cursor_ = begin.position;
   while (splices_.size() > begin.splices) {
@@ -36,7 +32,15 @@ EncodeResult Writer::end_message(Mark begin) {
     splices_.pop_back();
   }
   finish();
-  return std::unexpected{error_};
+}
+
+EncodeResult Writer::end_message(Mark begin) {
+  if (failed_) {
+    rewind(begin);
+    return std::unexpected{error_};
+  }
+  finish();
+  return {};
 }
 
 void Writer::length_16(std::size_t length, bool compact, std::string_view field) {

@@ -51,6 +51,8 @@ class Writer {
   // Keeps the first failure. Both are literals.
   void fail(std::string_view field, std::string_view what);
   [[nodiscard]] Mark mark() const { return {.position = cursor_, .splices = splices_.size()}; }
+  // Takes back everything since `begin`, and forgets a failure. Calls `finish`.
+  void rewind(Mark begin);
   // Ends a message begun at `begin`: on failure takes it back and forgets the failure. Calls `finish`.
   [[nodiscard]] EncodeResult end_message(Mark begin);
 

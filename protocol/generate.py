@@ -1,9 +1,8 @@
 #!/usr/bin/python3
 """Generates the messages of Kafka's protocol as C++ from schema files.
 
-    generate.py --list SCHEMA...         names the files that will be made
-    generate.py --out DIR SCHEMA...      makes them: a header for each API or file of records, a source for each schema file
-    generate.py --visitors DIR SCHEMA... makes visitors.h and visitors.cc, which let tests walk the fields of any message
+    generate.py --list SCHEMA...     names the files that will be made
+    generate.py --out DIR SCHEMA...  makes them: a header for each API or file of records, a source for each schema file
 
 A file that would not change is not touched.
 """
@@ -241,19 +240,15 @@ def put(path, text):
 
 
 def main(arguments):
-    if len(arguments) < 2 or arguments[0] not in ('--list', '--out', '--visitors'):
+    if len(arguments) < 2 or arguments[0] not in ('--list', '--out'):
         sys.exit(__doc__)
     mode, paths = arguments[0], arguments[1:]
     directory = None if mode == '--list' else paths.pop(0)
     try:
-        schemas = [model.read(path, os.path.basename(path).removesuffix('.schema')) for path in paths]
+        schemas = model.read_all(paths)
     except model.SchemaError as error:
         sys.exit(str(error))
-    if mode == '--visitors':
-        import visitors
-        files = visitors.outputs(schemas)
-    else:
-        files = outputs(schemas)
+    files = outputs(schemas)
     if mode == '--list':
         print('\n'.join(files))
         return

@@ -1,5 +1,6 @@
 """Reads the schema files of protocol/schemas into a checked model. The format is described in docs/formats/schema.md."""
 
+import os
 import re
 
 OPEN = 1 << 15  # the upper bound of "3+"
@@ -255,6 +256,16 @@ class Parser:
             self.fail(f'{default} is no default for {field.name}', field.line)
 
 
-def read(path, stem):
-    with open(path, encoding='utf-8') as file:
-        return Parser(path, stem).parse(file.read())
+def read_all(paths):
+    """The schemas of some files; names and API keys are of one file each."""
+    schemas, names, keys = [], {}, {}
+    for path in paths:
+        with open(path, encoding='utf-8') as file:
+            schema = Parser(path, os.path.basename(path).removesuffix('.schema')).parse(file.read())
+        for seen, things in ((names, [(m.name, m) for m in schema.messages]), (keys, [(api.key, api) for api in schema.apis])):
+            for name, thing in things:
+                if name in seen:
+                    raise SchemaError(path, thing.line, f'{name} is already in {seen[name]}')
+                seen[name] = f'{path}:{thing.line}'
+        schemas.append(schema)
+    return schemas

@@ -9,8 +9,6 @@
 namespace squall::scenarios {
 namespace {
 
-constexpr std::array<std::string_view, 2> truths{"true", "false"};
-
 std::string_view type_name(const toml::node& node) {
   if (node.is_table()) return "a table";
   if (node.is_array()) return "an array";

@@ -78,7 +78,7 @@ class Fiber {
 
 class FiberEngine {
  public:
-  static constexpr std::size_t default_stack_bytes = 128 * 1024;
+  static constexpr std::size_t default_stack_bytes = std::size_t{128} * 1024;
 
   explicit FiberEngine(std::size_t stack_bytes = default_stack_bytes);
   ~FiberEngine();  // all fibers must have ended

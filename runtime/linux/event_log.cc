@@ -11,7 +11,7 @@
 namespace squall::runtime {
 namespace {
 
-constexpr std::size_t unflushed_bytes_max = 64 * 1024;
+constexpr std::size_t unflushed_bytes_max = std::size_t{64} * 1024;
 
 void append_time(std::string& line, WallTime time) {
   const std::chrono::sys_time<std::chrono::milliseconds> point{time.time_since_epoch()};

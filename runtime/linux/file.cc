@@ -14,9 +14,10 @@
 namespace squall::runtime {
 namespace {
 
-constexpr std::size_t read_bytes_max = 1024 * 1024;  // one call: reads may be short, and the reactor must stay responsive
+constexpr std::size_t read_bytes_max =
+    std::size_t{1024} * 1024;  // one call: reads may be short, and the reactor must stay responsive
 constexpr std::uint64_t page_bytes = 4096;
-constexpr std::uint64_t readahead_bytes = 128 * 1024;
+constexpr std::uint64_t readahead_bytes = std::uint64_t{128} * 1024;
 
 // cachestat(2), Linux 6.5: how much of a range the page cache holds. Newer than the C library.
 constexpr long cachestat_number = 451;

@@ -16,7 +16,7 @@ namespace squall::runtime {
 class Iovecs {
  public:
   static constexpr std::size_t views_max = 64;
-  static constexpr std::size_t bytes_max = 1024 * 1024;
+  static constexpr std::size_t bytes_max = std::size_t{1024} * 1024;
 
   explicit Iovecs(std::span<const ByteView> from) {
     for (const ByteView view : from) {

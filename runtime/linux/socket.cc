@@ -13,8 +13,9 @@
 namespace squall::runtime {
 namespace {
 
-constexpr std::size_t read_bytes_max = 1024 * 1024;
-constexpr std::uint64_t send_file_bytes_max = 512 * 1024;  // what is looked up in the page cache, and sent, in one call
+constexpr std::size_t read_bytes_max = std::size_t{1024} * 1024;
+constexpr std::uint64_t send_file_bytes_max =
+    std::uint64_t{512} * 1024;  // what is looked up in the page cache, and sent, in one call
 
 void set_option(int fd, int level, int option) {
   const int on = 1;

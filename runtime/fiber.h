@@ -78,7 +78,8 @@ class Fiber {
 
 class FiberEngine {
  public:
-  static constexpr std::size_t default_stack_bytes = std::size_t{128} * 1024;
+  static constexpr std::size_t default_stack_bytes =
+      std::size_t{256} * 1024;  // of address space; memory is used as deep as a fiber goes
 
   explicit FiberEngine(std::size_t stack_bytes = default_stack_bytes);
   ~FiberEngine();  // all fibers must have ended

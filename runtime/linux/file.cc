@@ -128,8 +128,13 @@ bool LinuxFile::cached(std::uint64_t at, std::uint64_t length) const {
   if (length == 1) return true;
   CacheRange range{.offset = at, .length = length};
   CacheState state{};
-  if (syscall(cachestat_number, fd_.get(), &range, &state, 0) == 0)
+  if (cachestat_sees_ && syscall(cachestat_number, fd_.get(), &range, &state, 0) == 0)
     return state.cached_pages >= (end - 1) / page_bytes - at / page_bytes + 1;
+  return probes_cached(at, end);
+}
+
+// Samples one byte in each stretch that is read ahead in one go.
+bool LinuxFile::probes_cached(std::uint64_t at, std::uint64_t end) const {
   for (std::uint64_t probe = at; probe < end; probe += readahead_bytes) {
     if (!byte_cached(probe)) return false;
   }
@@ -139,7 +144,7 @@ bool LinuxFile::cached(std::uint64_t at, std::uint64_t length) const {
 Result<void> LinuxFile::warm(std::uint64_t at, std::uint64_t length) {
   if (length == 0 || cached(at, length)) return {};
   core_.metrics.counter("squall_disk_cold_reads_total").add();
-  return core_.offload.run([&]() -> Result<void> {
+  const auto warmed = core_.offload.run([&]() -> Result<void> {
     (void)readahead(fd_.get(), static_cast<off_t>(at), length);
     std::vector<char> buffer(std::min(length, readahead_bytes));
     for (std::uint64_t done = 0; done < length;) {  // reading is what waits until the pages have arrived
@@ -152,6 +157,8 @@ Result<void> LinuxFile::warm(std::uint64_t at, std::uint64_t length) {
     }
     return {};
   });
+  if (warmed && !cached(at, length) && probes_cached(at, at + length)) cachestat_sees_ = false;
+  return warmed;
 }
 
 }  // namespace squall::runtime

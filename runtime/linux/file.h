@@ -29,10 +29,12 @@ class LinuxFile final : public File {
 
  private:
   [[nodiscard]] bool cached(std::uint64_t at, std::uint64_t length) const;
+  [[nodiscard]] bool probes_cached(std::uint64_t at, std::uint64_t end) const;
   [[nodiscard]] bool byte_cached(std::uint64_t at) const;
 
   Core& core_;
   UniqueFd fd_;
+  bool cachestat_sees_ = true;  // a stacked file system keeps its pages where cachestat does not look
 };
 
 Result<std::unique_ptr<File>> open_file(Core& core, const std::string& path, OpenMode mode);

@@ -43,6 +43,7 @@ void LinuxWorld::run(FiberFunction main) {
   core_.scheduler.cancel_all();
   run_fibers();
   while (core_.scheduler.alive() > 0) {
+    core_.scheduler.cancel_all();  // what an unwinding fiber has started has no time left either
     wait_for_work();
     run_fibers();
   }

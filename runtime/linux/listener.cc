@@ -54,7 +54,10 @@ Result<std::unique_ptr<Connection>> LinuxListener::accept() {
     from.length = sizeof from.storage;
     watch_.in.ready = false;
     UniqueFd fd{uninterrupted([&] { return accept4(fd_.get(), from.get(), &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC); })};
-    if (fd) return accepted(std::move(fd), from);
+    if (fd) {
+      if (auto connection = accepted(std::move(fd), from)) return connection;
+      errno = ENOMEM;  // epoll had no room for it: it is dropped
+    }
     if (errno == EAGAIN) {
       while (fd_ && !watch_.in.ready) core_.scheduler.park();
     } else if (is_shortage(errno)) {

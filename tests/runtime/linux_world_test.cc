@@ -36,6 +36,24 @@ TEST(LinuxWorld, RunsUntilItsMainFiberEndsAndUnwindsTheRest) {
   EXPECT_EQ(story, "main ended, unwound");
 }
 
+TEST(LinuxWorld, WhatAnUnwindingFiberStartsIsUnwoundToo) {
+  LinuxWorld world{quiet()};
+  world.run([&] {
+    world.spawn("left behind", [&] {
+      struct OnExit {
+        World& world;
+        ~OnExit() {
+          world.spawn("late", [&world = world] { world.park(); });
+        }
+      };
+      const OnExit guard{world};
+      world.park();
+    });
+    world.yield();
+  });
+  EXPECT_FALSE(world.current_fiber());
+}
+
 TEST(LinuxWorld, ItsClockStartsNearZeroAndDeadlinesWakeNeverEarly) {
   LinuxWorld world{quiet()};
   world.run([&] {

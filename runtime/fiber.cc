@@ -104,7 +104,8 @@ void FiberEngine::run_slot(Fiber& fiber) {
     fiber.alive_ = false;
     switch_back(fiber);
   }
-  leave_stack(nullptr, scheduler_stack_bottom_, scheduler_stack_size_);  // null: this stack's fake frames end here
+  // Not null, which would free the fake frames of this stack at once: those of Boost below this one are still to be left.
+  leave_stack(&fiber.fake_stack_, scheduler_stack_bottom_, scheduler_stack_size_);
 }
 
 void FiberEngine::run_function(Fiber& fiber) {

@@ -19,6 +19,8 @@ class Device {
   Instant flush(Instant now);
 
   void stall_until(Instant until) { stalled_until_ = until > stalled_until_ ? until : stalled_until_; }
+  // Forgets the queue and the stall, not the limits.
+  void reset() { free_at_ = stalled_until_ = Instant{}; }
   [[nodiscard]] Instant stalled_until() const { return stalled_until_; }
   void set_slowness(std::uint64_t percent) { percent_ = percent; }
   // 0: the profile's.

@@ -44,8 +44,9 @@ class NameTree {
   runtime::Result<void> remove(std::string_view path);
   // Makes the names of this directory durable.
   runtime::Result<void> sync(std::string_view path);
-  // Makes every name durable.
-  void sync_all() { changes_.clear(); }
+  // commit(mark()) makes every name durable that is one by now.
+  [[nodiscard]] std::uint64_t mark() const { return next_change_; }
+  void commit(std::uint64_t mark);
   // Creates the directories on the way to `path` and itself, durably: what an installer has done.
   void make_durable_path(std::string_view path);
 
@@ -64,6 +65,8 @@ class NameTree {
     InodeRef after;
   };
   struct Change {
+    std::uint64_t serial = 0;
+    bool durable = false;
     std::vector<Assignment> assignments;
   };
   struct Place {
@@ -73,11 +76,13 @@ class NameTree {
   runtime::Result<Place> place_of(std::string_view path) const;
   static InodeRef entry(const Inode& directory, std::string_view name);
   static void assign(Inode& directory, const std::string& name, const InodeRef& inode);
-  // One name per file: forgets all but `directory`/`name`.
-  void drop_other_names(Inode& under, const Inode& directory, const std::string& name, const InodeRef& inode);
+  void change(std::vector<Assignment> assignments);
+  void drop_durable();
+  static void drop_names(Inode& under, const InodeRef& inode);
 
   PageCache& cache_;
   std::uint64_t next_id_ = 1;
+  std::uint64_t next_change_ = 0;
   InodeRef root_;
   std::vector<Change> changes_;  // in order
 };

@@ -93,7 +93,9 @@ class Disk {
   runtime::Result<std::size_t> write(NodeWorld& world, const InodeRef& inode, const std::string& path,
                                      std::span<const ByteView> from, std::uint64_t at);
   runtime::Result<void> sync(NodeWorld& world, Inode& inode, const std::string& path);
-  runtime::Result<void> truncate(Inode& inode, std::uint64_t size);
+  // Brings the range into the page cache: what send_file needs.
+  runtime::Result<void> load(NodeWorld& world, Inode& inode, const std::string& path, std::uint64_t at, std::uint64_t length);
+  runtime::Result<void> truncate(const InodeRef& inode, std::uint64_t size);
   runtime::Result<void> sync_dir(NodeWorld& world, const std::string& path);
   // A removed file's bytes are free again once nothing holds it.
   void name_removed() { recount(); }
@@ -117,8 +119,9 @@ class Disk {
   FaultId inject(std::string_view kind);
   void hit(FaultId fault);
   void list_dirty(const InodeRef& inode);
+  void cleaned(std::uint64_t bytes);
   void recount();
-  void changed_size(std::uint64_t allocated_before, const Inode& inode);
+  void rot_byte(Inode& inode, std::uint64_t at, std::uint8_t mask);
 
   Node& node_;
   std::string mount_;
@@ -127,6 +130,7 @@ class Disk {
   std::uint64_t used_bytes_ = 0;
   std::uint64_t dirty_bytes_ = 0;
   std::uint64_t dirty_limit_;
+  std::uint64_t names_mark_ = 0;  // names as old as the last write-back
   Device device_;
   NameTree names_;
   Random random_;

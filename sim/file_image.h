@@ -40,7 +40,7 @@ class FileImage {
   FileImage& operator=(const FileImage&) = delete;
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
-  // Bytes in chunks, as the disk's capacity counts them.
+  // What the disk's capacity counts: holes at the end of a chunk are free.
   [[nodiscard]] std::uint64_t allocated() const { return allocated_; }
 
   // What reads see. into.size() bytes from `at`, all below size().

@@ -17,10 +17,13 @@ enum class PartitionKind : std::uint8_t {
 };
 
 struct Link {
-  Link(Random stream, Duration base, Duration mean_jitter) : latency{base}, jitter{mean_jitter}, random{stream} {}
+  Link(Random stream, Duration base, Duration mean_jitter)
+      : latency{base}, jitter{mean_jitter}, usual_latency{base}, usual_jitter{mean_jitter}, random{stream} {}
 
   Duration latency;  // one way
   Duration jitter;   // mean of the exponential part on top, drawn per segment
+  Duration usual_latency;
+  Duration usual_jitter;
   Throttle bandwidth;
   std::uint32_t loss_per_million = 0;
   std::uint32_t reset_per_million = 0;

@@ -118,12 +118,23 @@ class Network {
   friend class SimListener;
   void set_partition(Link& link, PartitionKind kind, FaultId fault);
   void set_clogged(Link& link, bool clogged, FaultId fault);
-  void flap_step(Node& from, Node& to, Duration down, Duration up, Instant until, Ways ways, FaultId fault, bool now_down);
+  struct Flapping {
+    Duration down{};
+    Duration up{};
+    Instant until;
+    Ways ways = Ways::both;
+    FaultId fault = 0;
+    std::uint64_t serial = 0;
+  };
+  void flap_step(Node& from, Node& to, const Flapping& flapping, bool down);
   template <class Change>
   void for_links(Node& from, Node& to, Ways ways, Change change);
   void reset_streams_on(const Link& link, FaultId fault);
-  void release_held(Link& link);
-  void unblock(Link& link);
+  // Held bytes go on: at once, or with the sender's next retransmission.
+  void unblock(Link& link, bool at_once = false);
+  void release_held(Stream& stream, std::size_t direction, bool at_once);
+  runtime::Result<std::unique_ptr<runtime::Connection>> knock(NodeWorld& world, Node& server, std::uint16_t port,
+                                                              Instant limit);
 
   [[nodiscard]] Node* resolve(const NodeWorld& world, const runtime::Endpoint& endpoint) const;
   [[nodiscard]] ListenerState* listener_at(const Node& node, std::uint16_t port) const;

@@ -39,8 +39,8 @@ struct DiskOptions {
 };
 
 struct NodeOptions {
-  std::string name;
-  std::string host;  // by which other nodes connect; the name when empty
+  std::string name{};
+  std::string host{};  // by which other nodes connect; the name when empty
   HardwareProfile profile = default_profile();
   std::uint32_t cores = 0;           // 0: the profile's
   std::vector<DiskOptions> disks{};  // besides the one at "/", which always exists
@@ -127,6 +127,12 @@ class Node {
   [[nodiscard]] std::uint64_t price_ps(runtime::Cost cost) const { return prices_[static_cast<std::size_t>(cost)]; }
   [[nodiscard]] Throttle& nic_out() { return nic_out_; }
   [[nodiscard]] Throttle& nic_in() { return nic_in_; }
+  [[nodiscard]] FaultId nic_fault() const { return nic_fault_; }
+  void set_nic_rate(std::uint64_t bytes_per_second, FaultId fault) {
+    nic_out_.set_rate(bytes_per_second);
+    nic_in_.set_rate(bytes_per_second);
+    nic_fault_ = fault;
+  }
   [[nodiscard]] bool powered() const { return state_ != NodeState::powered_off; }
   [[nodiscard]] std::vector<runtime::Fiber*>& frozen() { return frozen_; }
   [[nodiscard]] FaultId pause_fault() const { return pause_fault_; }
@@ -158,12 +164,14 @@ class Node {
   std::vector<std::unique_ptr<Disk>> disks_;  // longest mount first
   std::vector<std::unique_ptr<NodeWorld>> worlds_;
   std::vector<runtime::Fiber*> frozen_;  // ready fibers, while paused
+  runtime::FiberId main_;
   std::string_view process_;
   ProcessFunction function_;
   std::move_only_function<void()> stop_handler_;
   LeakReport leaks_;
   FaultId pause_fault_ = 0;
   FaultId cpu_fault_ = 0;
+  FaultId nic_fault_ = 0;
 };
 
 }  // namespace squall::sim

@@ -71,15 +71,16 @@ class Scheduler {
 
  private:
   struct Slot {
-    Instant deadline = end_of_time;  // of the wait that lasts now
-    Instant armed_at = end_of_time;  // of the timer event that counts; earlier ones do not exist, later ones are stale
+    Instant deadline = end_of_time;    // of the wait that lasts now
+    Instant armed_at = end_of_time;    // of the timer event that counts
+    Instant armed_next = end_of_time;  // of a later one, which counts once that has fired
     std::uint64_t debt_ps = 0;
     bool waiting = false;
   };
   [[nodiscard]] Slot& slot_of(const runtime::Fiber& fiber) { return slots_[fiber.id().slot]; }
-  void resume(runtime::Fiber& fiber);
   void run_one_ready();
   void fire_timer(const Event& event);
+  void arm(const runtime::Fiber& fiber, Slot& slot);
   void unwind_dead();
   void advance(Instant to);
   void record_resume(const runtime::Fiber& fiber);

@@ -1,0 +1,89 @@
+#include "sim/page_cache.h"
+
+#include <algorithm>
+
+#include "sim/file_image.h"
+
+namespace squall::sim {
+
+PageCache::PageCache(std::uint64_t bytes) : limit_{std::max<std::uint64_t>(bytes / chunk_bytes, 1)}, entries_(1) {}
+
+void PageCache::unlink(std::uint32_t index) {
+  const Entry& entry = entries_[index];
+  entries_[entry.newer].older = entry.older;
+  entries_[entry.older].newer = entry.newer;
+}
+
+void PageCache::push_newest(std::uint32_t index) {
+  const std::uint32_t second = entries_[0].older;
+  entries_[index].newer = 0;
+  entries_[index].older = second;
+  entries_[second].newer = index;
+  entries_[0].older = index;
+}
+
+void PageCache::drop(std::uint32_t index) {
+  Entry& entry = entries_[index];
+  unlink(index);
+  entry.file->residency()[entry.chunk] = 0;
+  entry.file = nullptr;
+  free_.push_back(index);
+  --resident_;
+}
+
+void PageCache::touch(FileImage& file, std::uint64_t chunk) {
+  auto& residency = file.residency();
+  if (chunk >= residency.size()) residency.resize(chunk + 1);
+  if (const std::uint32_t index = residency[chunk]; index != 0) {
+    if (entries_[0].older == index) return;
+    unlink(index);
+    push_newest(index);
+    return;
+  }
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(entries_.size()));
+    entries_.emplace_back();
+  }
+  const std::uint32_t index = free_.back();
+  free_.pop_back();
+  entries_[index].file = &file;
+  entries_[index].chunk = chunk;
+  push_newest(index);
+  residency[chunk] = index;
+  ++resident_;
+  shrink();
+}
+
+void PageCache::evict(FileImage& file, std::uint64_t chunk) {
+  auto& residency = file.residency();
+  if (chunk < residency.size() && residency[chunk] != 0) drop(residency[chunk]);
+  file.evicted(chunk);
+}
+
+void PageCache::shrink() {
+  while (resident_ > limit_) {
+    const std::uint32_t oldest = entries_[0].newer;
+    FileImage& file = *entries_[oldest].file;
+    const std::uint64_t chunk = entries_[oldest].chunk;
+    drop(oldest);
+    file.evicted(chunk);
+  }
+}
+
+void PageCache::clear() {
+  while (resident_ > 0) evict(*entries_[entries_[0].newer].file, entries_[entries_[0].newer].chunk);
+}
+
+void PageCache::forget(FileImage& file, std::uint64_t from_chunk) {
+  auto& residency = file.residency();
+  for (std::uint64_t chunk = from_chunk; chunk < residency.size(); ++chunk) {
+    if (residency[chunk] != 0) drop(residency[chunk]);
+  }
+}
+
+void PageCache::set_limit(std::uint64_t bytes) {
+  limit_ = std::max<std::uint64_t>(bytes / chunk_bytes, 1);
+  shrink();
+}
+
+}  // namespace squall::sim

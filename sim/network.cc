@@ -17,6 +17,8 @@ using runtime::Result;
 
 namespace {
 
+// Connections share a NIC in turns of about this much.
+constexpr std::uint64_t nic_turn_bytes = 64 * 1024;
 // A NIC that is behind by less than this passes bytes on at once: its backlog still grows, but an event is saved.
 constexpr Duration nic_slack = std::chrono::microseconds{2};
 constexpr std::uint32_t connect_attempts_max = 7;
@@ -354,7 +356,8 @@ void Network::deliver(Stream& stream, std::size_t direction) {
     return;
   }
   if (pipe.staged == pipe.delivered) {
-    while (!pipe.segments.empty() && pipe.segments.front().arrival <= now) {
+    const std::uint64_t turn_end = pipe.delivered + nic_turn_bytes;
+    while (!pipe.segments.empty() && pipe.segments.front().arrival <= now && pipe.staged < turn_end) {
       pipe.staged = pipe.segments.front().end;
       pipe.segments.pop_front();
     }

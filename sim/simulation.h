@@ -34,7 +34,7 @@ struct SimulationOptions {
   std::uint64_t livelock_steps = 10'000'000;
   // One in so many reads and writes comes back short; 0: none does.
   std::uint32_t short_io_one_in = 64;
-  NetworkOptions network;
+  NetworkOptions network{};
 };
 
 using ControlFunction = std::move_only_function<void()>;

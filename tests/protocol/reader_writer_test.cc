@@ -106,6 +106,18 @@ TEST(Reader, GivesRecordsAsAViewOfTheRequest) {
   EXPECT_TRUE(data > bytes.data() && data < bytes.data() + bytes.size());
 }
 
+TEST(Writer, MakesTheWorkedExampleOfTheSchemaFormat) {
+  const ByteBuffer batch{0xAB, 0xCD};
+  ProduceRequest request;
+  request.acks = -1;
+  request.topic_data = {{.name = "orders", .topic_id = {}, .partition_data = {{.index = 0, .records = Records::of(batch)}}}};
+  ByteBuffer bytes;
+  Writer writer{bytes};
+  ASSERT_TRUE(encode(writer, 9, request).has_value());
+  EXPECT_EQ(bytes,
+            (ByteBuffer{0, 0xFF, 0xFF, 0, 0, 0, 0, 2, 7, 'o', 'r', 'd', 'e', 'r', 's', 2, 0, 0, 0, 0, 3, 0xAB, 0xCD, 0, 0, 0}));
+}
+
 TEST(Writer, NotesWhereTheBytesOfFilesBelong) {
   FetchResponse response;
   response.responses.resize(1);

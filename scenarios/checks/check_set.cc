@@ -21,12 +21,14 @@ Concrete* CheckSet::add(Arguments&&... arguments) {
 }
 
 void CheckSet::adopt(std::unique_ptr<Check> check) {
-  check->set_reporter([this](Finding finding) {
-    const bool first = findings_.empty();
-    if (findings_.size() < findings_kept) findings_.push_back(std::move(finding));
-    if (first && on_first_) on_first_();
-  });
+  check->set_reporter([this](Finding finding) { report(std::move(finding)); });
   checks_.push_back(std::move(check));
+}
+
+void CheckSet::report(Finding finding) {
+  const bool first = findings_.empty();
+  if (findings_.size() < findings_kept) findings_.push_back(std::move(finding));
+  if (first && on_first_) on_first_();
 }
 
 CheckSet::CheckSet(AvailabilityBounds bounds) {
@@ -113,6 +115,7 @@ std::vector<CheckInfo> all_checks() {
   std::vector<CheckInfo> list;
   const CheckSet set{AvailabilityBounds{}};
   for (const auto& check : set.checks()) list.push_back({check->name(), check->property()});
+  list.push_back({"time_moves", "The cluster never spins without virtual time moving on."});
   list.push_back({"nothing_asserts", "No assert of the product fails."});
   list.push_back({"run_did_something", "The run did and compared enough to prove anything."});
   return list;

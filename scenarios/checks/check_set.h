@@ -50,6 +50,9 @@ class CheckSet {
   void identify(PartitionId partition, ByteView value, ObservedRecord& record) const;
   void finish(Instant at);
 
+  // A finding of the runner itself, such as a livelock.
+  void report(Finding finding);
+
   // In the order in which they were found; each check keeps its first few.
   [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
   [[nodiscard]] std::span<const std::unique_ptr<Check>> checks() const { return checks_; }

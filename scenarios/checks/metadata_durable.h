@@ -20,6 +20,9 @@ class MetadataDurable final : public Check {
   void deleted(const std::string& topic) { topics_[topic] = {true, false, 0}; }
   // A listing that was asked for after all of the above said this. What it says holds from now on.
   void listed(const std::string& topic, std::optional<std::int32_t> partitions, Instant at);
+  // A config was described after `acknowledged` was the last change to it.
+  void config_seen(const std::string& topic, std::string_view key, std::string_view acknowledged, std::string_view seen,
+                   Instant at);
   // Metadata was destroyed by a fault: nothing is certain any more.
   void forget_all();
 
@@ -30,6 +33,7 @@ class MetadataDurable final : public Check {
     std::int32_t partitions = 0;
   };
   std::map<std::string, Known> topics_;
+  bool destroyed_ = false;
 };
 
 }  // namespace squall::scenarios

@@ -64,7 +64,7 @@ struct WorkloadSpec {
   // produce
   std::optional<Value> rate;  // records (admin: operations) a second of the whole workload; absent: as fast as it goes
   Value acks = Value::word("all");
-  Value idempotence = Value::word("false");
+  Value idempotence = Value::word("true");  // as Kafka: only with acks = "all" and at most 5 in flight
   Value compression = Value::word("none");
   Value record_size = Value::fixed(128, Unit::bytes);
   Value keys = Value::fixed(0, Unit::count);  // drawn for each record; 0: no key

@@ -1,0 +1,204 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "client/admin.h"
+#include "protocol/error_code.h"
+#include "scenarios/run/workloads.h"
+
+namespace squall::scenarios {
+namespace {
+
+// Makes, changes and deletes topics of its own, named after its workload and node, so that it alone knows what they must be.
+class AdminClient {
+ public:
+  AdminClient(RunContext& run, ClientNode& node, runtime::World& world)
+      : run_{run},
+        world_{world},
+        plan_{run.plan.workloads[node.workload]},
+        random_{world.fork_random("workload")},
+        prefix_{fmt::format("{}-{}-{}", plan_.topic, node.number + 1, node.incarnations)},
+        admin_{world, run.cluster_options(node.node->name(), plan_.request_timeout)} {}
+
+  void run() {
+    while (run_.sending && run_.now() < run_.begun + plan_.start) pause(std::chrono::milliseconds{500});
+    while (run_.sending && !(plan_.stop && run_.now() >= run_.begun + *plan_.stop)) {
+      // In pieces, to notice the end.
+      const Instant next = world_.now() + random_.exponential(Duration{plan_.interval_ns});
+      while (run_.sending && world_.now() < next) {
+        world_.sleep_until(std::min(next, world_.now() + std::chrono::milliseconds{500}));
+      }
+      if (!run_.sending) break;
+      do_one(plan_.operations[random_.below(plan_.operations.size())]);
+    }
+    // What is still there must be what was acknowledged.
+    for (int attempt = 0; attempt < 20 && !describe(); ++attempt) pause(std::chrono::milliseconds{250});
+    admin_.close();
+  }
+
+ private:
+  struct Owned {
+    std::string name;
+    std::int32_t partitions = 1;
+    std::optional<std::string> retention;  // the last acknowledged retention.ms
+  };
+
+  void do_one(AdminOperation operation) {
+    switch (operation) {
+      case AdminOperation::create_topic: return create();
+      case AdminOperation::delete_topic: return remove();
+      case AdminOperation::add_partitions: return grow();
+      case AdminOperation::delete_records: return delete_records();
+      case AdminOperation::alter_config: return alter();
+      case AdminOperation::describe: static_cast<void>(describe()); return;
+    }
+  }
+
+  [[nodiscard]] Instant deadline() const { return world_.now() + plan_.request_timeout; }
+  void pause(Duration duration) { world_.sleep_until(world_.now() + duration); }
+  void succeeded() { ++run_.checks.tally().operations; }
+  void failed() { ++run_.checks.tally().client_errors; }
+
+  void create() {
+    if (topics_.size() >= static_cast<std::size_t>(plan_.topics)) return remove();
+    const std::string name = fmt::format("{}-{}", prefix_, ++made_);
+    const auto partitions = static_cast<std::int32_t>(1 + random_.below(4));
+    run_.checks.metadata().uncertain(name);
+    const std::array topics{client::NewTopic{.name = name, .partitions = partitions, .replication_factor = 1, .configs = {}}};
+    const auto outcomes = admin_.create_topics(topics, deadline());
+    // A retry after a lost answer finds the topic that the first try made: it is ours either way.
+    const bool done = outcomes && outcomes->size() == 1 &&
+                      (outcomes->front().done() || outcomes->front().code == protocol::ErrorCode::topic_already_exists);
+    if (!done) {
+      unknown_.push_back(name);
+      return failed();
+    }
+    run_.checks.metadata().created(name, partitions);
+    topics_.push_back({name, partitions, std::nullopt});
+    succeeded();
+  }
+
+  void remove() {
+    if (topics_.empty()) return;
+    const std::size_t at = random_.below(topics_.size());
+    const std::string name = topics_[at].name;
+    topics_.erase(topics_.begin() + static_cast<std::ptrdiff_t>(at));
+    run_.checks.metadata().uncertain(name);
+    const std::array names{name};
+    const auto outcomes = admin_.delete_topics(names, deadline());
+    const bool done = outcomes && outcomes->size() == 1 &&
+                      (outcomes->front().done() || outcomes->front().code == protocol::ErrorCode::unknown_topic_or_partition);
+    if (!done) {
+      unknown_.push_back(name);
+      return failed();
+    }
+    run_.checks.metadata().deleted(name);
+    gone_.push_back(name);
+    succeeded();
+  }
+
+  void grow() {
+    if (topics_.empty()) return;
+    Owned& topic = topics_[random_.below(topics_.size())];
+    const std::int32_t total = topic.partitions + 1;
+    run_.checks.metadata().uncertain(topic.name);
+    const auto outcome = admin_.create_partitions(topic.name, total, deadline());
+    if (!outcome || !outcome->done()) return failed();  // the next listing says how many there are
+    topic.partitions = total;
+    run_.checks.metadata().created(topic.name, total);
+    succeeded();
+  }
+
+  void alter() {
+    if (topics_.empty()) return;
+    Owned& topic = topics_[random_.below(topics_.size())];
+    const std::string value = fmt::format("{}", 3'600'000 + random_.below(1'000'000));
+    topic.retention.reset();
+    const std::array changes{client::ConfigChange{"retention.ms", client::AlterOperation::set, value}};
+    const auto outcome = admin_.alter_configs(client::ConfigResource::topic, topic.name, changes, deadline());
+    if (!outcome || !outcome->done()) return failed();
+    topic.retention = value;
+    succeeded();
+  }
+
+  void delete_records() {
+    std::vector<PartitionId> candidates;
+    for (const PartitionId id : run_.partitions) {
+      if (run_.checks.history().partition(id).topic() == plan_.topic) candidates.push_back(id);
+    }
+    if (candidates.empty()) return;
+    PartitionHistory& history = run_.checks.history().partition(candidates[random_.below(candidates.size())]);
+    const std::int64_t low = history.deletable_below();
+    if (history.end() <= low) return;
+    const std::int64_t before =
+        low + 1 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(history.end() - low)));
+    history.allow_deletion_below(before);
+    const client::TopicPartition partition{history.topic(), PartitionIndex{history.partition()}};
+    const auto start = admin_.delete_records(partition, Offset{before}, deadline());
+    if (start) {
+      succeeded();
+    } else {
+      failed();
+    }
+  }
+
+  // Compares what the cluster lists with what was acknowledged. False if it did not answer.
+  [[nodiscard]] bool describe() {
+    const auto listed = admin_.list_topics(deadline());
+    if (!listed) {
+      failed();
+      return false;
+    }
+    const auto compare = [&](const std::string& name) -> std::optional<std::int32_t> {
+      const auto found = std::ranges::find(*listed, name, &client::TopicInfo::name);
+      std::optional<std::int32_t> partitions;
+      if (found != listed->end()) partitions = static_cast<std::int32_t>(found->partitions.size());
+      run_.checks.metadata().listed(name, partitions, run_.now());
+      return partitions;
+    };
+    for (Owned& topic : topics_) topic.partitions = compare(topic.name).value_or(topic.partitions);
+    for (const std::string& name : gone_) static_cast<void>(compare(name));
+    for (const std::string& name : std::exchange(unknown_, {})) {
+      if (const auto partitions = compare(name)) {
+        topics_.push_back({name, *partitions, std::nullopt});
+      } else {
+        gone_.push_back(name);
+      }
+    }
+    succeeded();
+    return compare_configs();
+  }
+
+  [[nodiscard]] bool compare_configs() {
+    for (const Owned& topic : topics_) {
+      if (!topic.retention) continue;
+      const auto entries = admin_.describe_configs(client::ConfigResource::topic, topic.name, deadline());
+      if (!entries) return false;
+      const auto found = std::ranges::find(*entries, "retention.ms", &client::ConfigEntry::name);
+      const std::string value = found != entries->end() && found->value ? *found->value : "nothing";
+      run_.checks.metadata().config_seen(topic.name, "retention.ms", *topic.retention, value, run_.now());
+    }
+    return true;
+  }
+
+  RunContext& run_;
+  runtime::World& world_;
+  const WorkloadPlan& plan_;
+  Random random_;
+  std::string prefix_;
+  std::vector<Owned> topics_;
+  std::vector<std::string> gone_;
+  std::vector<std::string> unknown_;
+  std::uint64_t made_ = 0;
+  client::Admin admin_;
+};
+
+}  // namespace
+
+void run_admin(RunContext& run, ClientNode& client, runtime::World& world) {
+  AdminClient admin{run, client, world};
+  admin.run();
+}
+
+}  // namespace squall::scenarios

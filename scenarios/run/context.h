@@ -1,0 +1,77 @@
+// What the parts of one run share. Belongs to the runner; everything in it is used from its thread alone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/cluster.h"
+#include "scenarios/checks/check_set.h"
+#include "scenarios/language/scenario.h"
+#include "scenarios/run/atlas.h"
+#include "scenarios/run/plan.h"
+#include "scenarios/run/timeline.h"
+#include "sim/simulation.h"
+
+namespace squall::scenarios {
+
+// A client node and what runs on it.
+struct ClientNode {
+  sim::Node* node = nullptr;
+  std::size_t workload = 0;  // index in the plan
+  std::size_t number = 0;    // within its workload, from 0
+  std::uint32_t incarnations = 0;
+  bool finished = false;         // its process has ended by itself, as asked
+  bool keep_down = false;        // it was killed and has not been started again
+  std::function<void()> settle;  // reports acknowledgements that it still holds back; null while nothing runs
+};
+
+struct BrokerNode {
+  sim::Node* node = nullptr;
+  bool serving = false;     // started and not ended
+  bool wanted = true;       // the supervisor starts it again when its process ends
+  bool dir_failed = false;  // a log directory is offline since its last start
+  std::uint32_t failed_starts = 0;
+  std::uint32_t unasked_ends = 0;  // the process ended by itself
+};
+
+struct RunContext {
+  RunContext(const Scenario& the_scenario, Plan the_plan, std::uint64_t the_seed, sim::SimulationOptions options,
+             AvailabilityBounds bounds, bool keep_all_events)
+      : scenario{the_scenario},
+        plan{std::move(the_plan)},
+        seed{the_seed},
+        checks{bounds},
+        timeline{keep_all_events},
+        atlas{plan, checks},
+        simulation{options} {}
+
+  const Scenario& scenario;
+  Plan plan;
+  std::uint64_t seed;
+  CheckSet checks;
+  Timeline timeline;
+  Atlas atlas;
+  std::vector<BrokerNode> brokers;
+  std::vector<std::unique_ptr<ClientNode>> clients;
+  std::vector<PartitionId> partitions;  // of the declared topics
+  sim::Node* control = nullptr;
+  Instant begun{};        // when the topics were there: faults and workloads count from here
+  bool sending = true;    // workloads go on
+  bool stopping = false;  // clients end
+  ClientId next_client = 0;
+  sim::Simulation simulation;  // last: its nodes use all of the above while they are unwound
+
+  [[nodiscard]] Instant now() const { return simulation.now(); }
+  [[nodiscard]] client::ClusterOptions cluster_options(std::string client_id, Duration request_timeout) const;
+  void settle_clients() {
+    for (const auto& one : clients) {
+      if (one->settle) one->settle();
+    }
+  }
+};
+
+}  // namespace squall::scenarios

@@ -1,0 +1,192 @@
+#include <algorithm>
+#include <array>
+
+#include "client/admin.h"
+#include "client/consumer.h"
+#include "client/producer.h"
+#include "protocol/error_code.h"
+#include "scenarios/run/reader.h"
+#include "scenarios/run/workloads.h"
+
+namespace squall::scenarios {
+namespace {
+
+constexpr Duration try_for = std::chrono::seconds{2};
+constexpr Duration rest = std::chrono::milliseconds{50};
+
+client::TopicPartition named(const PartitionHistory& history) { return {history.topic(), PartitionIndex{history.partition()}}; }
+
+bool create_topic(RunContext& run, client::Admin& admin, const TopicPlan& topic, Instant deadline, std::string& why) {
+  const std::array wanted{
+      client::NewTopic{.name = topic.name, .partitions = topic.partitions, .replication_factor = 1, .configs = topic.config}};
+  const auto outcomes = admin.create_topics(wanted, deadline);
+  if (!outcomes) {
+    why = outcomes.error().to_string();
+    return false;
+  }
+  const client::Outcome& outcome = outcomes->front();
+  if (!outcome.done() && outcome.code != protocol::ErrorCode::topic_already_exists) {
+    why = "topic " + topic.name + ": " + outcome.message;
+    return false;
+  }
+  run.checks.metadata().created(topic.name, topic.partitions);
+  return true;
+}
+
+// One write and one read of it.
+bool works(RunContext& run, runtime::World& world, client::Producer& producer, client::Consumer& consumer, PartitionId id,
+           ClientId client, Instant deadline) {
+  PartitionHistory& history = run.checks.history().partition(id);
+  const client::TopicPartition partition = named(history);
+  const RecordTag tag{.workload = UINT16_MAX,
+                      .client = client,
+                      .partition = id,
+                      .sequence = history.next_sequence(client),
+                      .timestamp_ms = to_ms(world.wall_now())};
+  std::array<std::uint8_t, 64> payload{};
+  write_payload(payload, tag);
+  const Instant sent = run.now();
+  ++run.checks.tally().records_sent;
+  const auto offset = producer.send_and_wait({.topic = partition.topic,
+                                              .partition = partition.partition,
+                                              .timestamp_ms = tag.timestamp_ms,
+                                              .key = {},
+                                              .value = ByteView{payload},
+                                              .headers = {}});
+  if (!offset) return false;
+  run.checks.acked({.partition = id,
+                    .client = client,
+                    .first_sequence = tag.sequence,
+                    .count = 1,
+                    .base_offset = offset->value(),
+                    .sent = sent,
+                    .at = run.now()});
+  if (!consumer.seek(partition, *offset)) return false;
+  while (world.now() < deadline) {
+    const auto polled = consumer.poll(std::min(deadline, world.now() + try_for));
+    if (!polled) {
+      world.sleep_until(world.now() + rest);
+      if (!consumer.seek(partition, *offset)) return false;
+      continue;
+    }
+    for (const client::ConsumedRecord& record : *polled) {
+      if (*record.partition == partition && record.record.offset == *offset) return true;
+    }
+  }
+  return false;
+}
+
+void sweep_one(RunContext& run, runtime::World& world, client::Consumer& consumer, Reader& reader,
+               const client::TopicPartition& partition, Offset end, Instant deadline) {
+  while (world.now() < deadline) {
+    const auto position = consumer.position(partition);
+    if (position && *position >= end) return;
+    const auto polled = consumer.poll(std::min(deadline, world.now() + try_for));
+    if (polled) {
+      reader.observe(*polled);
+      continue;
+    }
+    if (polled.error().failure == client::Failure::corrupt) {
+      ++run.checks.tally().corruption_detected;
+      return;
+    }
+    if (polled.error().failure == client::Failure::out_of_range) {
+      static_cast<void>(consumer.seek_to(partition, client::OffsetSpec::earliest(), deadline));
+      reader.moved(partition);
+    }
+    world.sleep_until(world.now() + rest);
+  }
+}
+
+// Deletion on purpose: what lies below the log start may be gone if the topic's retention or a request says so.
+void allow_retention(RunContext& run, PartitionHistory& history, Offset log_start) {
+  const auto topic = std::ranges::find(run.plan.topics, history.topic(), &TopicPlan::name);
+  const auto bounded = [](const DrawnConfig& config) {
+    return std::ranges::any_of(
+        config, [](const auto& one) { return one.first.find("retention") != std::string::npos && one.second != "-1"; });
+  };
+  const bool retention = bounded(run.plan.broker_config) || (topic != run.plan.topics.end() && bounded(topic->config));
+  if (retention) history.allow_deletion_below(log_start.value());
+}
+
+}  // namespace
+
+bool create_declared_topics(RunContext& run, runtime::World& world, Instant deadline, std::string& why) {
+  client::Admin admin{world, run.cluster_options("control", try_for)};
+  for (const TopicPlan& topic : run.plan.topics) {
+    while (!create_topic(run, admin, topic, std::min(deadline, world.now() + try_for), why)) {
+      if (world.now() >= deadline) return false;
+      world.sleep_until(world.now() + rest);
+    }
+  }
+  admin.close();
+  return true;
+}
+
+void probe_partitions(RunContext& run, runtime::World& world, Instant deadline) {
+  const ClientId id = run.next_client++;
+  client::ProducerOptions producing;
+  producing.idempotence = false;
+  producing.linger = Duration{};
+  producing.request_timeout = try_for;
+  producing.delivery_timeout = try_for;
+  producing.block_max = try_for;
+  client::ConsumerOptions consuming;
+  consuming.reset = client::OffsetReset::none;
+  consuming.fetch_wait_max = std::chrono::milliseconds{100};
+  consuming.request_timeout = try_for;
+  client::Producer producer{world, run.cluster_options("probe", try_for), producing};
+  client::Consumer consumer{world, run.cluster_options("probe", try_for), consuming};
+  for (const PartitionId partition : run.partitions) {
+    const std::array assigned{named(run.checks.history().partition(partition))};
+    consumer.assign(assigned);
+    bool worked = false;
+    while (!worked && world.now() < deadline) {
+      worked = works(run, world, producer, consumer, partition, id, std::min(deadline, world.now() + try_for));
+      if (!worked) world.sleep_until(world.now() + rest);
+    }
+    const PartitionHistory& history = run.checks.history().partition(partition);
+    if (worked) {
+      run.checks.availability().works(history, run.now());
+    } else {
+      run.checks.availability().never_worked(history, run.now());
+    }
+  }
+  consumer.close();
+  producer.close(world.now() + try_for);
+}
+
+void sweep_partitions(RunContext& run, runtime::World& world, Instant deadline) {
+  client::ConsumerOptions options;
+  options.reset = client::OffsetReset::none;
+  options.fetch_wait_max = std::chrono::milliseconds{10};
+  options.poll_records_max = 100'000;
+  options.request_timeout = try_for;
+  client::Consumer consumer{world, run.cluster_options("sweep", try_for), options};
+  client::Admin admin{world, run.cluster_options("sweep", try_for)};
+  Reader reader{run, consumer, true};
+  for (const PartitionId id : run.partitions) {
+    PartitionHistory& history = run.checks.history().partition(id);
+    const client::TopicPartition partition = named(history);
+    const auto begin = admin.list_offset(partition, client::OffsetSpec::earliest(), deadline);
+    const auto end = admin.list_offset(partition, client::OffsetSpec::latest(), deadline);
+    if (!begin || !end) continue;  // then everything in it counts as gone
+    allow_retention(run, history, begin->offset);
+    reader.watch(partition, id);
+    consumer.assign(std::array{partition});
+    if (!consumer.seek(partition, begin->offset)) continue;
+    sweep_one(run, world, consumer, reader, partition, end->offset, deadline);
+  }
+  if (const auto listed = admin.list_topics(deadline)) {
+    for (const TopicPlan& topic : run.plan.topics) {
+      const auto found = std::ranges::find(*listed, topic.name, &client::TopicInfo::name);
+      std::optional<std::int32_t> partitions;
+      if (found != listed->end()) partitions = static_cast<std::int32_t>(found->partitions.size());
+      run.checks.metadata().listed(topic.name, partitions, run.now());
+    }
+  }
+  admin.close();
+  consumer.close();
+}
+
+}  // namespace squall::scenarios

@@ -1,0 +1,307 @@
+#include "scenarios/run/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "scenarios/run/cluster.h"
+#include "scenarios/run/fault_scheduler.h"
+#include "scenarios/run/workloads.h"
+
+namespace squall::scenarios {
+namespace {
+
+constexpr Duration set_up_limit = std::chrono::seconds{60};
+constexpr Duration stop_limit = std::chrono::seconds{90};
+constexpr Duration sweep_limit = std::chrono::seconds{120};
+constexpr Duration progress_step = std::chrono::milliseconds{100};
+
+sim::SimulationOptions simulation_options(std::uint64_t seed) {
+  sim::SimulationOptions options;
+  options.seed = seed;
+  return options;
+}
+
+AvailabilityBounds bounds_of(const ExpectSpec& expect) {
+  const auto bound = [](const std::optional<Value>& value) {
+    return value ? std::optional<Duration>{Duration{value->least()}} : std::nullopt;
+  };
+  return {bound(expect.available_after_heal), bound(expect.produce_latency_max), bound(expect.unavailable_max)};
+}
+
+class Runner {
+ public:
+  Runner(const Scenario& scenario, const RunOptions& options)
+      : options_{options},
+        run_{scenario,
+             make_plan(scenario, options.seed),
+             options.seed,
+             simulation_options(options.seed),
+             bounds_of(scenario.expect),
+             options.keep_events},
+        faults_{run_} {
+    run_.simulation.on_event([this](const sim::ProductEvent& event) { observe(event); });
+    run_.checks.on_first_finding([this] { stopped_ = true; });
+    if (options_.ready) options_.ready(run_.simulation);
+  }
+
+  std::expected<RunResult, LanguageError> go() {
+    if (auto built = build_cluster(run_); !built) return std::unexpected(built.error());
+    if (auto up = set_up(); !up) return std::unexpected(up.error());
+    safety();
+    if (!stopped_) liveness();
+    if (!stopped_) end_workloads();
+    if (!stopped_) sweep();
+    if (!stopped_) stop_everything();
+    if (!stopped_) run_.checks.finish(run_.now());
+    return result();
+  }
+
+ private:
+  void observe(const sim::ProductEvent& event) {
+    run_.timeline.event(event);
+    if (event.name == runtime::EventName::log_dir_failed) {
+      for (BrokerNode& broker : run_.brokers) {
+        if (broker.node->index() == event.node) broker.dir_failed = true;
+      }
+    }
+    faults_.event(event);
+    if (options_.on_event) options_.on_event(event);
+    if (begun_ && options_.break_on && event.name == *options_.break_on) interrupt();
+  }
+
+  void interrupt() {
+    stopped_ = true;
+    interrupted_ = true;
+  }
+
+  // Runs until `done` holds, a finding stops the run, or `limit`. True if `done`.
+  bool run_phase(std::string_view phase, Instant limit, const std::function<bool()>& done) {
+    while (!stopped_ && !done() && run_.now() < limit) {
+      Instant step = std::min(limit, run_.now() + progress_step);
+      if (options_.until) step = std::min(step, Instant{*options_.until});
+      sim::RunEnd end = run_.simulation.run_while([&] { return !stopped_ && !done(); }, step);
+      if (!stopped_ && run_.now() < step && !done() && end != sim::RunEnd::livelock) end = run_.simulation.run_until(step);
+      if (end == sim::RunEnd::livelock) {
+        run_.checks.report({"time_moves", "the cluster spins: millions of steps without virtual time moving on", run_.now()});
+      }
+      if (options_.until && run_.now() >= Instant{*options_.until}) interrupt();
+      if (options_.progress) options_.progress({phase, run_.now(), limit, run_.checks.tally()});
+    }
+    return done();
+  }
+
+  // A fiber of the run's own client, waited for. False when `limit` came first.
+  bool control(std::string_view phase, Duration limit, std::function<void(runtime::World&, Instant)> task) {
+    bool done = false;
+    const Instant deadline = run_.now() + limit;
+    if (run_.control->state() != sim::NodeState::running) {
+      // The node's process does nothing by itself: it stays until the run ends, and tasks are spawned into it.
+      run_.control->start("control", [this](runtime::World& world) {
+        control_main_ = world.current_fiber();
+        while (!control_stop_) world.park();
+      });
+      run_.control->set_stop_handler([this] {
+        control_stop_ = true;
+        run_.control->world().unpark(control_main_);
+      });
+    }
+    run_.control->spawn("control-task", [this, &done, limit, task = std::move(task)] {
+      runtime::World& world = run_.control->world();
+      task(world, world.now() + limit);
+      done = true;
+    });
+    return run_phase(phase, deadline + std::chrono::seconds{10}, [&] { return done; });
+  }
+
+  std::expected<void, LanguageError> set_up() {
+    bool made = false;
+    std::string why = "no broker answered";
+    control("set-up", set_up_limit,
+            [&](runtime::World& world, Instant deadline) { made = create_declared_topics(run_, world, deadline, why); });
+    if (!made && !stopped_) {
+      return std::unexpected(LanguageError{run_.scenario.file, {}, "", "the cluster never came up: " + why});
+    }
+    for (const TopicPlan& topic : run_.plan.topics) {
+      for (std::int32_t index = 0; index < topic.partitions; ++index) {
+        run_.partitions.push_back(run_.checks.history().partition_id(topic.name, index));
+      }
+    }
+    run_.begun = run_.now();
+    begun_ = true;
+    return {};
+  }
+
+  void safety() {
+    run_.timeline.add(run_.now(), EntryKind::phase, "the workloads begin");
+    start_clients(run_);
+    faults_.start();
+    run_phase("under faults", run_.begun + run_.scenario.run.duration, [] { return false; });
+  }
+
+  void liveness() {
+    run_.timeline.add(run_.now(), EntryKind::phase, "everything is healed");
+    faults_.heal();
+    run_.checks.availability().healed(run_.now());
+    const bool wiped = std::ranges::any_of(run_.plan.faults, [](const auto& one) { return one.kind == FaultKind::wipe; });
+    control("after the heal", run_.scenario.run.heal, [this, wiped](runtime::World& world, Instant deadline) {
+      std::string why;
+      // Topics that went with a wiped disk are made again, as an operator would.
+      if (wiped && !create_declared_topics(run_, world, deadline, why)) return;
+      probe_partitions(run_, world, deadline);
+    });
+    if (!stopped_) run_.timeline.add(run_.now(), EntryKind::phase, "every partition has taken a write and shown it");
+  }
+
+  void end_workloads() {
+    run_.sending = false;
+    const auto finished = [this](WorkloadKind kind) {
+      return std::ranges::all_of(run_.clients, [&](const auto& client) {
+        return run_.plan.workloads[client->workload].kind != kind || client->finished;
+      });
+    };
+    run_phase("workloads end", run_.now() + stop_limit,
+              [&] { return finished(WorkloadKind::produce) && finished(WorkloadKind::admin); });
+    run_.stopping = true;
+    run_phase("workloads end", run_.now() + stop_limit, [&] { return finished(WorkloadKind::consume); });
+    if (stopped_) return;
+    for (const auto& client : run_.clients) judge_end(*client->node, client->finished);
+  }
+
+  void judge_end(sim::Node& node, bool ended) {
+    if (!ended) return run_.checks.leaks().never_stopped(node.name(), run_.now());
+    const sim::LeakReport& left = node.leaks();
+    run_.checks.leaks().stopped(node.name(), {left.fibers, left.connections, left.listeners, left.files, left.locks},
+                                run_.now());
+  }
+
+  void sweep() {
+    run_.timeline.add(run_.now(), EntryKind::phase, "everything is read once more");
+    const bool swept = control("reading everything", sweep_limit,
+                               [this](runtime::World& world, Instant deadline) { sweep_partitions(run_, world, deadline); });
+    if (!swept && !stopped_) {
+      run_.checks.availability().never_worked(run_.checks.history().partition(run_.partitions.front()), run_.now());
+    }
+  }
+
+  void stop_everything() {
+    run_.timeline.add(run_.now(), EntryKind::phase, "all processes are stopped");
+    run_.control->request_stop();
+    for (BrokerNode& broker : run_.brokers) {
+      broker.wanted = false;
+      broker.node->request_stop();
+    }
+    const auto all_off = [this] {
+      return std::ranges::all_of(run_.brokers, [](const auto& one) { return one.node->state() != sim::NodeState::running; });
+    };
+    run_phase("stopping", run_.now() + stop_limit, all_off);
+    if (stopped_) return;
+    for (BrokerNode& broker : run_.brokers) judge_end(*broker.node, broker.node->state() != sim::NodeState::running);
+  }
+
+  RunResult result() {
+    RunResult result;
+    const CheckSet& checks = run_.checks;
+    result.id = RunId{run_.scenario.name, options_.seed, run_.scenario.digest}.to_string();
+    result.seed = options_.seed;
+    result.trace = sim::to_string(run_.simulation.trace_hash());
+    result.virtual_time = run_.now().time_since_epoch();
+    result.events = run_.simulation.steps();
+    result.crossings = run_.simulation.trace().count();
+    result.findings = checks.findings();
+    result.tally = checks.tally();
+    result.faults = run_.simulation.ledger().entries();
+    result.faults_that_hit = run_.simulation.ledger().effective();
+    result.timeline = run_.timeline.entries();
+    result.timeline_left_out = run_.timeline.left_out();
+    result.traced = run_.timeline.traced();
+    for (const auto& [name, count] : run_.timeline.counts()) {
+      result.event_counts.emplace_back(std::string{runtime::to_string(name)}, count);
+    }
+    for (std::size_t node = 0; node < run_.simulation.node_count(); ++node) {
+      result.nodes.push_back(run_.simulation.node(node).name());
+    }
+    for (const auto& check : checks.checks()) {
+      result.checks.push_back(
+          {std::string{check->name()}, std::string{check->property()}, check->compared(), check->violations()});
+    }
+    result.last_events = run_.simulation.recent_events(12);
+    result.longest_latency = run_.checks.availability().longest_latency();
+    if (result.tally.batches_acked > 0) {
+      result.mean_latency = Duration{static_cast<std::int64_t>(result.tally.latency_sum_ns / result.tally.batches_acked)};
+    }
+    result.longest_gap = run_.checks.availability().longest_gap();
+    result.available_after_heal = run_.checks.availability().available_after();
+    judge(result);
+    return result;
+  }
+
+  void judge(RunResult& result) const {
+    if (!result.findings.empty()) {
+      result.verdict = Verdict::failed;
+      return;
+    }
+    if (interrupted_) {
+      result.verdict = Verdict::interrupted;
+      return;
+    }
+    const ExpectSpec& expect = run_.scenario.expect;
+    const auto has = [&](WorkloadKind kind) {
+      return std::ranges::any_of(run_.plan.workloads, [&](const auto& one) { return one.kind == kind; });
+    };
+    result.gates = closed_gates(
+        {.acked_min = has(WorkloadKind::produce) ? expect.acked_min : 0,
+         .read_min = has(WorkloadKind::consume) ? expect.read_min : 0,
+         .faults_min = expect.faults_min >= 0     ? expect.faults_min
+                       : run_.plan.faults.empty() ? 0
+                                                  : 1,
+         .operations_min = has(WorkloadKind::admin) ? std::max<std::int64_t>(1, expect.operations_min) : expect.operations_min},
+        result.tally, result.faults_that_hit);
+    if (run_.plan.workloads.empty()) result.gates.emplace_back("it has no workload");
+    if (!result.gates.empty()) result.verdict = Verdict::did_nothing;
+  }
+
+  const RunOptions& options_;
+  bool stopped_ = false;
+  bool interrupted_ = false;
+  bool begun_ = false;
+  bool control_stop_ = false;
+  runtime::FiberId control_main_;
+  RunContext run_;
+  FaultScheduler faults_;
+};
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::held: return "held";
+    case Verdict::failed: return "failed";
+    case Verdict::did_nothing: return "did-nothing";
+    case Verdict::interrupted: return "interrupted";
+  }
+  return "";
+}
+
+std::expected<RunResult, LanguageError> run_scenario(const Scenario& scenario, const RunOptions& options) {
+  Runner runner{scenario, options};
+  return runner.go();
+}
+
+std::string RunId::to_string() const { return fmt::format("{}@{}#{}", name, seed, digest); }
+
+std::optional<RunId> RunId::parse(std::string_view text) {
+  const std::size_t hash = text.rfind('#');
+  const std::size_t at = text.rfind('@', hash);
+  if (hash == std::string_view::npos || at == std::string_view::npos || at > hash) return std::nullopt;
+  const auto seed = text.substr(at + 1, hash - at - 1);
+  RunId id{std::string{text.substr(0, at)}, 0, std::string{text.substr(hash + 1)}};
+  if (seed.empty() || id.name.empty() || id.digest.empty()) return std::nullopt;
+  for (const char c : seed) {
+    if (c < '0' || c > '9' || id.seed > (UINT64_MAX - 9) / 10) return std::nullopt;
+    id.seed = id.seed * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return id;
+}
+
+}  // namespace squall::scenarios

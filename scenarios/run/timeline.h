@@ -1,0 +1,61 @@
+// What happened when, for people: faults with their effects, product events that an operator would want to know, phases.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "sim/ledger.h"
+#include "sim/trace.h"
+
+namespace squall::scenarios {
+
+enum class EntryKind : std::uint8_t { phase, fault, heal, event, finding };
+
+struct TimelineEntry {
+  Instant at;
+  EntryKind kind{};
+  std::string text;
+  Duration lasts{};        // of a fault; 0: a moment, or until the end
+  std::string node;        // where
+  sim::FaultId fault = 0;  // in the ledger
+};
+
+// One product event, kept for a trace file.
+struct TracedEvent {
+  Instant at;
+  std::uint32_t node = 0;
+  runtime::EventName name{};
+  std::string text;
+};
+
+class Timeline {
+ public:
+  explicit Timeline(bool keep_all_events) : keep_all_events_{keep_all_events} {}
+
+  void add(Instant at, EntryKind kind, std::string text, std::string node = {}, Duration lasts = {}, sim::FaultId fault = 0);
+  void event(const sim::ProductEvent& event);
+
+  [[nodiscard]] const std::vector<TimelineEntry>& entries() const { return entries_; }
+  [[nodiscard]] const std::map<runtime::EventName, std::uint64_t>& counts() const { return counts_; }
+  [[nodiscard]] const std::vector<TracedEvent>& traced() const { return traced_; }
+  [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
+
+  static constexpr std::size_t events_kept = 200;      // in the timeline
+  static constexpr std::size_t traced_kept = 500'000;  // for a trace file
+
+ private:
+  bool keep_all_events_;
+  std::vector<TimelineEntry> entries_;
+  std::map<runtime::EventName, std::uint64_t> counts_;
+  std::vector<TracedEvent> traced_;
+  std::size_t events_ = 0;
+  std::uint64_t left_out_ = 0;
+};
+
+// "12.345 s"
+[[nodiscard]] std::string show_time(Instant at);
+
+}  // namespace squall::scenarios

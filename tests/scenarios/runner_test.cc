@@ -1,0 +1,177 @@
+// Whole runs: the virtual cluster, its clients, faults and checks.
+#include "scenarios/run/runner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace squall::scenarios {
+namespace {
+
+using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr std::string_view small = R"toml(title = "small"
+[[topic]]
+name = "orders"
+partitions = 2
+[[workload]]
+produce = "orders"
+clients = 2
+rate = "200/s"
+[[workload]]
+consume = "orders"
+)toml";
+
+Scenario scenario_of(std::string_view more, std::string_view duration = "3s") {
+  const std::string text = std::string{small} + std::string{more} + "\n[run]\nduration = \"" + std::string{duration} + "\"\n";
+  auto scenario = parse_scenario(text, "small.toml", "small");
+  EXPECT_TRUE(scenario.has_value()) << (scenario ? "" : scenario.error().to_string());
+  return scenario.value_or(Scenario{});
+}
+
+RunResult run(const Scenario& scenario, std::uint64_t seed = 1) {
+  RunOptions options;
+  options.seed = seed;
+  auto result = run_scenario(scenario, options);
+  EXPECT_TRUE(result.has_value()) << (result ? "" : result.error().to_string());
+  return result.value_or(RunResult{});
+}
+
+std::string what_broke(const RunResult& result) {
+  std::string text;
+  for (const Finding& finding : result.findings) text += std::string{finding.check} + ": " + finding.what + "\n";
+  for (const std::string& gate : result.gates) text += gate + "\n";
+  return text;
+}
+
+TEST(Runner, AQuietRunHoldsAndComparesWithEveryRecordCheck) {
+  const RunResult result = run(scenario_of(""));
+  EXPECT_EQ(result.verdict, Verdict::held) << what_broke(result);
+  EXPECT_GT(result.tally.records_acked, 500U);
+  EXPECT_GE(result.tally.records_swept, result.tally.records_acked);
+  for (const CheckResult& check : result.checks) {
+    if (check.name != "metadata_durable" && check.name != "stays_available") EXPECT_GT(check.compared, 0U) << check.name;
+  }
+}
+
+TEST(Runner, TheSameSeedGivesTheSameTraceAndAnotherSeedAnother) {
+  const Scenario scenario = scenario_of("[[fault]]\nat = \"uniform(500ms, 2s)\"\ncrash = { for = \"200ms\" }\n");
+  const RunResult first = run(scenario, 7);
+  const RunResult same = run(scenario, 7);
+  const RunResult other = run(scenario, 8);
+  EXPECT_EQ(first.trace, same.trace);
+  EXPECT_EQ(first.events, same.events);
+  EXPECT_NE(first.trace, other.trace);
+}
+
+TEST(Runner, FaultsFireOnEventsAndAfterEachOther) {
+  const Scenario scenario = scenario_of(
+      "[[fault]]\nname = \"first\"\non = { event = \"topic-created\", where = { topic = \"t-1-1-1\" } }\npause = { for = "
+      "\"100ms\" }\n"
+      "[[fault]]\nname = \"second\"\nafter = \"end of first\"\ndelay = \"10ms\"\nreset = {}\n"
+      "[[workload]]\nadmin = \"t\"\noperations = [\"create-topic\"]\nrate = \"20/s\"\n");
+  const RunResult result = run(scenario);
+  Instant first{};
+  Instant second{};
+  for (const TimelineEntry& entry : result.timeline) {
+    if (entry.text.starts_with("first:")) first = entry.at;
+    if (entry.text.starts_with("second:")) second = entry.at;
+  }
+  ASSERT_GT(first, Instant{}) << "it fires when the topic is made";
+  EXPECT_EQ(second - first, std::chrono::milliseconds{110});
+}
+
+TEST(Runner, ABoundThatCannotBeKeptFailsTheRunAtOnce) {
+  const RunResult result = run(scenario_of("[expect]\nproduce_latency_max = \"< 1us\"\n"));
+  EXPECT_EQ(result.verdict, Verdict::failed);
+  ASSERT_FALSE(result.findings.empty());
+  EXPECT_EQ(result.findings[0].check, "stays_available");
+  EXPECT_LT(result.virtual_time, seconds{3});
+}
+
+TEST(Runner, ARunThatDoesTooLittleDoesNotPass) {
+  const RunResult result = run(scenario_of("[expect]\nacked_min = 1000000\n"));
+  EXPECT_EQ(result.verdict, Verdict::did_nothing);
+  EXPECT_THAT(what_broke(result), HasSubstr("of at least 1000000 records were acknowledged"));
+}
+
+TEST(Runner, StopsWhereItIsTold) {
+  RunOptions options;
+  options.until = std::chrono::milliseconds{1500};
+  const Scenario scenario = scenario_of("");
+  const auto result = run_scenario(scenario, options);
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->verdict, Verdict::interrupted);
+  EXPECT_EQ(result->virtual_time, std::chrono::milliseconds{1500});
+}
+
+TEST(Runner, APropertyThatTheBrokerDoesNotKnowIsALocatedError) {
+  const auto scenario =
+      parse_scenario(std::string{small} + "[cluster]\nconfig = { \"log.segment.byte\" = 5 }\n", "x.toml", "x");
+  ASSERT_TRUE(scenario.has_value());
+  const auto result = run_scenario(*scenario, {});
+  ASSERT_FALSE(result.has_value());
+  EXPECT_THAT(result.error().to_string(), HasSubstr("x.toml:11:"));
+  EXPECT_THAT(result.error().to_string(), HasSubstr("log.segment.bytes"));
+}
+
+TEST(RunId, ReadsBackWhatItWrites) {
+  const RunId id{"broker/gc_pause", 17, "1a2b3c4d"};
+  EXPECT_EQ(id.to_string(), "broker/gc_pause@17#1a2b3c4d");
+  const auto parsed = RunId::parse(id.to_string());
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(parsed->name, id.name);
+  EXPECT_EQ(parsed->seed, id.seed);
+  EXPECT_EQ(parsed->digest, id.digest);
+  for (const std::string_view wrong : {"", "x", "x@1", "x#1", "@1#a", "x@#a", "x@1#", "x@one#a"}) {
+    EXPECT_FALSE(RunId::parse(wrong).has_value()) << wrong;
+  }
+}
+
+std::vector<std::filesystem::path> shipped() {
+  std::vector<std::filesystem::path> files;
+  const char* folder = std::getenv("SQUALL_SCENARIOS");
+  if (folder == nullptr) return files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator{folder}) {
+    if (entry.path().extension() == ".toml") files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+std::expected<Scenario, LanguageError> load(const std::filesystem::path& path) {
+  std::ifstream file{path};
+  std::stringstream text;
+  text << file.rdbuf();
+  return parse_scenario(text.str(), path.string(), path.stem().string());
+}
+
+TEST(ShippedScenarios, AllAreReadAndHaveATitle) {
+  const auto files = shipped();
+  ASSERT_GE(files.size(), 15U) << "SQUALL_SCENARIOS names the folder";
+  for (const auto& path : files) {
+    const auto scenario = load(path);
+    ASSERT_TRUE(scenario.has_value()) << scenario.error().to_string();
+    EXPECT_GT(scenario->title.size(), 10U) << path;
+  }
+}
+
+TEST(ShippedScenarios, HoldWithTheirFirstSeed) {
+  for (const auto& path : shipped()) {
+    auto scenario = load(path);
+    ASSERT_TRUE(scenario.has_value());
+    if (scenario->run.duration > seconds{120}) continue;  // the long ones have a test of their own
+    const RunResult result = run(*scenario, scenario->run.first_seed);
+    EXPECT_EQ(result.verdict, Verdict::held) << path << "\n" << what_broke(result);
+  }
+}
+
+}  // namespace
+}  // namespace squall::scenarios

@@ -1,0 +1,61 @@
+// `squall`: a Kafka-compatible cluster on virtual time, from one seed.
+#include <CLI/CLI.hpp>
+
+#include <exception>
+
+#include "tools/squall/commands.h"
+
+namespace {
+
+using squall::tools::RunArguments;
+
+void add_run_options(CLI::App& command, RunArguments& arguments) {
+  command.add_option("--trace", arguments.trace, "write a trace that Perfetto and chrome://tracing open");
+  command.add_option("--until", arguments.until, "stop at this virtual time, such as 12.5s");
+  command.add_option("--break-on", arguments.break_on, "stop at the first such event; see `squall list events`");
+  command.add_flag("--verify", arguments.verify, "run twice and compare every event");
+  command.add_flag("--json", arguments.json, "one JSON object on standard output");
+  command.add_flag("--verbose,-v", arguments.verbose, "every product event as it happens, and every check");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"A Kafka-compatible cluster on virtual time: faults, checks and replays from one seed."};
+  app.require_subcommand(1);
+  app.footer("Exit codes: 0 all held; 1 a check failed; 2 bad usage or scenario; 3 the harness itself is at fault.");
+
+  RunArguments run;
+  run.command = argv[0];
+  CLI::App* run_app = app.add_subcommand("run", "run a scenario: verdict and timeline");
+  run_app->add_option("scenario", run.scenario, "a file, or the name of a shipped scenario")->required();
+  auto* seed = run_app->add_option("--seed", run.seed, "the seed (default: the scenario's first)");
+  run_app->add_option("--seeds", run.seeds, "a range A..B: stops at the first that fails")->excludes(seed);
+  add_run_options(*run_app, run);
+
+  RunArguments replay;
+  replay.command = argv[0];
+  std::string id;
+  CLI::App* replay_app = app.add_subcommand("replay", "the same run again, from the id that it printed");
+  replay_app->add_option("id", id, "such as broker/gc_pause@17#1a2b3c4d")->required();
+  add_run_options(*replay_app, replay);
+
+  std::string what;
+  bool list_json = false;
+  CLI::App* list_app = app.add_subcommand("list", "scenarios, faults, checks, hardware profiles, events");
+  list_app->add_option("what", what, "only these")
+      ->check(CLI::IsMember({"scenarios", "faults", "checks", "profiles", "events"}));
+  list_app->add_flag("--json", list_json, "one JSON object on standard output");
+
+  try {
+    app.parse(argc, argv);
+    if (run_app->parsed()) return squall::tools::run_command(run);
+    if (replay_app->parsed()) return squall::tools::replay_command(id, std::move(replay));
+    return squall::tools::list_command(what, list_json);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : squall::tools::exit_usage;
+  } catch (const std::exception& error) {
+    return squall::tools::complain(std::string{"internal error: "} + error.what(), false, squall::tools::exit_harness);
+  }
+}

@@ -304,7 +304,7 @@ TEST_F(DiskTest, AfterAFailedSyncTheBytesAreShownButLostAtThePowerCut) {
 }
 
 TEST_F(DiskTest, BitRotIsSeenAtOnce) {
-  on_node([this](runtime::World& world) { write_file(world, "/x", as_bytes("abc"), true); });
+  on_node([](runtime::World& world) { write_file(world, "/x", as_bytes("abc"), true); });
   node->disk().rot("/x", 1, 0x20);
   EXPECT_EQ(text_of(*node, "/x"), "aBc");
   node->disk().rot_anywhere();

@@ -112,7 +112,6 @@ TEST_F(ShortCounts, ReadsAndWritesMayBeShortButNothingIsLost) {
 }
 
 TEST_F(NetworkTest, AWriterWaitsWhenTheBuffersAreFullAndGoesOnWhenTheReaderReads) {
-  Instant filled_at;
   serve([&](runtime::World& world, Conn connection) {
     world.sleep_until(at(1s));
     ByteBuffer buffer(1'000'000);
@@ -375,7 +374,7 @@ TEST_F(NetworkTest, ConnectionsShareTheNicsAndALimitIsShared) {
   });
   run();
   ASSERT_EQ(done.size(), 2U);
-  EXPECT_GT(done[0], 450ms);  // neither goes first: both get half
+  EXPECT_GT(done[0], 400ms);  // neither goes first: both get half
   EXPECT_GT(done[1], 500ms);
   EXPECT_LT(done[1], 520ms);
 }

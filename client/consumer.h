@@ -51,7 +51,7 @@ struct ConsumedRecord {
 class Consumer {
  public:
   Consumer(runtime::World& world, ClusterOptions cluster, ConsumerOptions options);
-  // Ends the fetches and their sessions; waits for the consumer's fibers to end.
+  // Ends the fetches; waits for the consumer's fibers to end.
   ~Consumer();
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;

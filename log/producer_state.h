@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <expected>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -117,7 +118,7 @@ class ProducerStateManager {
   // The last stable offset as it will be once `completed` is removed from the open ones: what a transaction-index entry holds.
   [[nodiscard]] Offset last_stable_offset_after(const CompletedTransaction& completed) const;
   void on_high_watermark(Offset high_watermark);
-  // Open transactions that began before `offset` are forgotten with their records (log start moved).
+  // Records below are gone, and with them the transactions that ended there; open ones stay open.
   void on_log_start(Offset log_start);
 
   // ---- upkeep ----

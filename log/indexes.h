@@ -1,0 +1,89 @@
+// The three indexes of a segment, in memory, and their bytes on disk (big-endian; see docs/formats/segment.md). Pure.
+//
+// They are hints: each can be rebuilt from the segment, and a decoder that finds one implausible says so instead of using it.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/types.h"
+
+namespace squall::log {
+
+// Sparse: the last offset of some batches and where those begin. 8 bytes: int32 offset - base, int32 position.
+// Invariant: offsets and positions rise strictly.
+class OffsetIndex {
+ public:
+  static constexpr std::size_t entry_bytes = 8;
+  struct Entry {
+    std::int32_t relative_offset = 0;
+    std::int32_t position = 0;
+    bool operator==(const Entry&) const = default;
+  };
+
+  void append(std::int64_t relative_offset, std::uint64_t position);
+  // The position of the last entry whose offset is not above `relative_offset`; 0 if there is none.
+  [[nodiscard]] std::uint64_t lookup(std::int64_t relative_offset) const;
+  // Drops entries of batches that begin at `position` or later.
+  void truncate_to_position(std::uint64_t position);
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  void encode(std::size_t from_entry, ByteBuffer& to) const;
+  [[nodiscard]] static std::optional<OffsetIndex> decode(ByteView bytes, std::uint64_t segment_bytes);
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+// The largest timestamp so far and an offset by which it had been seen. 12 bytes: int64 timestamp, int32 offset - base.
+// Invariant: timestamps rise strictly, offsets do not fall.
+class TimeIndex {
+ public:
+  static constexpr std::size_t entry_bytes = 12;
+  struct Entry {
+    std::int64_t timestamp_ms = 0;
+    std::int32_t relative_offset = 0;
+    bool operator==(const Entry&) const = default;
+  };
+
+  // Does nothing unless the timestamp is above the last entry's (KAFKA-19407: never let one go back).
+  bool maybe_append(std::int64_t timestamp_ms, std::int64_t relative_offset);
+  // The last entry whose timestamp is below `timestamp_ms`: no record up to that entry's offset has it or a later one.
+  [[nodiscard]] std::optional<Entry> lookup_below(std::int64_t timestamp_ms) const;
+  // Drops entries whose offset is at or above `relative_offset`.
+  void truncate_to(std::int64_t relative_offset);
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  void encode(std::size_t from_entry, ByteBuffer& to) const;
+  [[nodiscard]] static std::optional<TimeIndex> decode(ByteView bytes);
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+// Aborted transactions whose marker lies in the segment. 34 bytes: int16 version 0, int64 producer id, first offset, last
+// offset, last stable offset after it.
+// Invariant: last offsets rise strictly.
+class TransactionIndex {
+ public:
+  static constexpr std::size_t entry_bytes = 34;
+  struct Entry {
+    ProducerId producer_id = no_producer;
+    Offset first_offset = no_offset;
+    Offset last_offset = no_offset;
+    Offset last_stable_offset = no_offset;
+    bool operator==(const Entry&) const = default;
+  };
+
+  void append(const Entry& entry);
+  void truncate_to(Offset end);  // drops entries whose last offset is at or above `end`
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  void encode(std::size_t from_entry, ByteBuffer& to) const;
+  [[nodiscard]] static std::optional<TransactionIndex> decode(ByteView bytes, Offset base_offset);
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+}  // namespace squall::log

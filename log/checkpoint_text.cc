@@ -75,7 +75,9 @@ std::optional<std::string_view> parse_partition_metadata(std::string_view text) 
   return text;
 }
 
-std::string clean_shutdown_text(std::int64_t broker_epoch) { return fmt::format("{{\"version\":0,\"brokerEpoch\":{}}}", broker_epoch); }
+std::string clean_shutdown_text(std::int64_t broker_epoch) {
+  return fmt::format("{{\"version\":0,\"brokerEpoch\":{}}}", broker_epoch);
+}
 
 std::optional<std::int64_t> parse_clean_shutdown(std::string_view text) {
   constexpr std::string_view key = "\"brokerEpoch\":";

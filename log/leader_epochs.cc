@@ -70,7 +70,8 @@ std::optional<LeaderEpochs> LeaderEpochs::parse(std::string_view text) {
     const auto start = parse_number<std::int64_t>((*fields)[1]);
     if (!epoch || !start || *epoch < 0 || *start < 0) return std::nullopt;
     const EpochStart entry{LeaderEpoch{*epoch}, Offset{*start}};
-    if (!epochs.entries_.empty() && (epochs.entries_.back().epoch >= entry.epoch || epochs.entries_.back().start >= entry.start)) {
+    if (!epochs.entries_.empty() &&
+        (epochs.entries_.back().epoch >= entry.epoch || epochs.entries_.back().start >= entry.start)) {
       return std::nullopt;
     }
     epochs.entries_.push_back(entry);

@@ -4,10 +4,10 @@
 // Invariant: epochs and start offsets both rise strictly.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <optional>
 #include <vector>
 
 #include "base/types.h"

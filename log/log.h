@@ -75,7 +75,7 @@ struct AbortedTransaction {
   Offset first_offset = no_offset;
 };
 
-class Log {
+class Log : public std::enable_shared_from_this<Log> {
  public:
   explicit Log(std::unique_ptr<LogState> state);  // by LogManager
   ~Log();

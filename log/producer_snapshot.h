@@ -1,8 +1,8 @@
 // The producer snapshot file `<20-digit offset>.snapshot`, version 1: the producers at that offset, the last batch of each.
 //
-//   0 version int16 = 1 | 2 crc32c uint32 (of all from 6 on) | 6 count int32 | then per producer 46 bytes: id int64, epoch int16,
-//   last sequence int32, last offset int64, offset delta int32, timestamp int64, coordinator epoch int32, first offset of
-//   its open transaction int64 (-1: none). See docs/formats/producer-snapshot.md.
+//   0 version int16 = 1 | 2 crc32c uint32 (of all from 6 on) | 6 count int32 | then per producer 46 bytes: id int64, epoch
+//   int16, last sequence int32, last offset int64, offset delta int32, timestamp int64, coordinator epoch int32, first offset
+//   of its open transaction int64 (-1: none). See docs/formats/producer-snapshot.md.
 #pragma once
 
 #include <expected>

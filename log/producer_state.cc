@@ -23,17 +23,16 @@ struct Known {
 std::expected<void, AppendError> check_one(const ProducerBatch& batch, const Known& known, AppendOrigin origin) {
   if (origin == AppendOrigin::replication) return {};
   if (batch.producer_epoch < known.epoch) {
-    return std::unexpected(refused(LogError::invalid_producer_epoch,
-                                   fmt::format("producer {} has epoch {}, and wrote with {}", batch.producer_id, known.epoch,
-                                               batch.producer_epoch)));
+    return std::unexpected(refused(
+        LogError::invalid_producer_epoch,
+        fmt::format("producer {} has epoch {}, and wrote with {}", batch.producer_id, known.epoch, batch.producer_epoch)));
   }
   if (origin == AppendOrigin::client && known.epoch != no_producer_epoch) {
     const std::int32_t wanted = batch.producer_epoch == known.epoch ? next_sequence(known.last_sequence) : 0;
     if (batch.first_sequence != wanted) {
-      return std::unexpected(
-          refused(LogError::out_of_order_sequence, fmt::format("producer {} epoch {}: sequence {} is next, and {} came",
-                                                               batch.producer_id, batch.producer_epoch, wanted,
-                                                               batch.first_sequence)));
+      return std::unexpected(refused(LogError::out_of_order_sequence,
+                                     fmt::format("producer {} epoch {}: sequence {} is next, and {} came", batch.producer_id,
+                                                 batch.producer_epoch, wanted, batch.first_sequence)));
     }
   }
   if (known.in_transaction && !batch.transactional && batch.producer_epoch == known.epoch) {
@@ -74,7 +73,8 @@ std::optional<KeptBatch> ProducerStateManager::find_duplicate(const ProducerBatc
   return std::nullopt;
 }
 
-std::expected<void, AppendError> ProducerStateManager::check(std::span<const ProducerBatch> batches, AppendOrigin origin) const {
+std::expected<void, AppendError> ProducerStateManager::check(std::span<const ProducerBatch> batches,
+                                                             AppendOrigin origin) const {
   for (std::size_t i = 0; i < batches.size(); ++i) {
     const ProducerBatch& batch = batches[i];
     Known known;
@@ -95,14 +95,14 @@ std::expected<void, AppendError> ProducerStateManager::check(const TransactionMa
   const ProducerEntry* entry = find(marker.producer_id);
   if (entry == nullptr || origin == AppendOrigin::replication) return {};
   if (marker.producer_epoch < entry->producer_epoch) {
-    return std::unexpected(refused(LogError::invalid_producer_epoch,
-                                   fmt::format("producer {} has epoch {}, and its marker {}", marker.producer_id,
-                                               entry->producer_epoch, marker.producer_epoch)));
+    return std::unexpected(
+        refused(LogError::invalid_producer_epoch, fmt::format("producer {} has epoch {}, and its marker {}", marker.producer_id,
+                                                              entry->producer_epoch, marker.producer_epoch)));
   }
   if (marker.coordinator_epoch < entry->coordinator_epoch) {
-    return std::unexpected(refused(LogError::coordinator_fenced,
-                                   fmt::format("coordinator epoch {} was seen, and {} came", entry->coordinator_epoch,
-                                               marker.coordinator_epoch)));
+    return std::unexpected(
+        refused(LogError::coordinator_fenced,
+                fmt::format("coordinator epoch {} was seen, and {} came", entry->coordinator_epoch, marker.coordinator_epoch)));
   }
   return {};
 }

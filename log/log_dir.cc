@@ -1,0 +1,100 @@
+#include "log/log_dir.h"
+
+#include <mutex>
+
+#include "log/files.h"
+#include "log/log_state.h"
+
+namespace squall::log {
+
+using runtime::EventName;
+using runtime::IoError;
+
+LogDir::LogDir(runtime::World& world, std::string path, std::function<void(const std::string&)> on_failed)
+    : world_{world},
+      path_{std::move(path)},
+      on_failed_{std::move(on_failed)},
+      checkpointing_{world},
+      gate_{world},
+      deletions_changed_{world},
+      stopped_{world} {}
+
+LogError LogDir::fail(IoError error, std::string_view what) {
+  if (!online_) return LogError::storage_error;
+  online_ = false;
+  world_.emit(EventName::log_dir_failed, {{"dir", path_}, {"error", to_string(error)}, {"in", what}});
+  for (auto& [partition, log] : logs_) log->on_failure();
+  deletions_changed_.notify_all();
+  if (on_failed_) on_failed_(path_);
+  return LogError::storage_error;
+}
+
+void LogDir::add(LogState& log) { logs_[log.partition] = &log; }
+
+void LogDir::remove(const LogState& log) {
+  const auto found = logs_.find(log.partition);
+  if (found != logs_.end() && found->second == &log) logs_.erase(found);
+}
+
+std::expected<void, LogError> LogDir::checkpoint(std::string_view name, Offset (*value)(const LogState&)) {
+  std::lock_guard turn{checkpointing_};
+  if (!online_) return std::unexpected(LogError::storage_error);
+  OffsetCheckpoint offsets;
+  for (const auto& [partition, log] : logs_) offsets[partition] = value(*log);
+  const std::string text = to_text(offsets);
+  if (auto done = write_file_atomically(world_, path_ + "/" + std::string{name}, as_bytes(text)); !done) {
+    return std::unexpected(fail(done.error(), name));
+  }
+  return {};
+}
+
+std::expected<void, LogError> LogDir::checkpoint_recovery_points() {
+  return checkpoint(recovery_point_checkpoint_name, [](const LogState& log) { return log.durable_point(); });
+}
+
+std::expected<void, LogError> LogDir::checkpoint_log_starts() {
+  return checkpoint(log_start_checkpoint_name, [](const LogState& log) { return log.log_start; });
+}
+
+std::expected<void, LogError> LogDir::checkpoint_high_watermarks() {
+  return checkpoint(high_watermark_checkpoint_name, [](const LogState& log) { return log.high_watermark; });
+}
+
+void LogDir::delete_later(std::vector<std::string> paths, std::int64_t delay_ms) {
+  const Instant due = world_.now() + std::chrono::milliseconds{delay_ms};
+  for (std::string& path : paths) deletions_.emplace(due, std::move(path));
+  deletions_changed_.notify_all();
+}
+
+void LogDir::run_deletions() {
+  while (!stopping_ && online_) {
+    if (deletions_.empty()) {
+      deletions_changed_.wait();
+      continue;
+    }
+    const Instant due = deletions_.begin()->first;
+    if (world_.now() < due) {
+      (void)deletions_changed_.wait_until(due);
+      continue;
+    }
+    const std::string path = std::move(deletions_.begin()->second);
+    deletions_.erase(deletions_.begin());
+    auto removed = remove_if_exists(world_, path);
+    if (!removed && (removed.error() == IoError::is_a_directory || removed.error() == IoError::not_empty)) {
+      removed = remove_directory(world_, path);
+    }
+    if (!removed) (void)fail(removed.error(), "delete");
+  }
+}
+
+void LogDir::wait_until(Instant until) {
+  (void)stopped_.wait_until(until, [&] { return stopping_; });
+}
+
+void LogDir::stop() {
+  stopping_ = true;
+  stopped_.notify_all();
+  deletions_changed_.notify_all();
+}
+
+}  // namespace squall::log

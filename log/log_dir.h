@@ -1,0 +1,89 @@
+// One log directory: whether it works, its checkpoints, and what is to be deleted from it later.
+//
+// Shared by the manager and the logs in it. The first I/O error in it takes it offline, for good.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/types.h"
+#include "base/uuid.h"
+#include "log/checkpoint_text.h"
+#include "log/log_error.h"
+#include "log/topic_partition.h"
+#include "runtime/condition.h"
+#include "runtime/gate.h"
+#include "runtime/mutex.h"
+#include "runtime/world.h"
+
+namespace squall::log {
+
+struct LogState;
+
+inline constexpr std::string_view recovery_point_checkpoint_name = "recovery-point-offset-checkpoint";
+inline constexpr std::string_view log_start_checkpoint_name = "log-start-offset-checkpoint";
+inline constexpr std::string_view high_watermark_checkpoint_name = "replication-offset-checkpoint";
+inline constexpr std::string_view clean_shutdown_name = ".kafka_cleanshutdown";
+inline constexpr std::string_view lock_name = ".lock";
+
+class LogDir {
+ public:
+  LogDir(runtime::World& world, std::string path, std::function<void(const std::string&)> on_failed);
+  LogDir(const LogDir&) = delete;
+  LogDir& operator=(const LogDir&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] bool online() const { return online_; }
+  // The directory is offline from now on. Always storage_error.
+  LogError fail(runtime::IoError error, std::string_view what);
+
+  // The logs that live here; the checkpoints are taken from them.
+  void add(LogState& log);
+  void remove(const LogState& log);
+  [[nodiscard]] const std::map<TopicPartition, LogState*>& logs() const { return logs_; }
+
+  // Writes the file, durably. Calls take turns; each writes what is true when its turn comes. May wait.
+  std::expected<void, LogError> checkpoint_recovery_points();
+  std::expected<void, LogError> checkpoint_log_starts();
+  std::expected<void, LogError> checkpoint_high_watermarks();
+
+  // ---- deletion after file.delete.delay.ms: files already marked `.deleted`, directories already marked `-delete` ----
+  void delete_later(std::vector<std::string> paths, std::int64_t delay_ms);
+  // The body of the fiber that does it, until `stop`. What is left over is deleted by the next start.
+  void run_deletions();
+  void stop();
+  [[nodiscard]] bool stopping() const { return stopping_; }
+  // Until `until`, or the stop if that comes first.
+  void wait_until(Instant until);
+
+  // Fibers that logs start (flushes) are inside while they run.
+  [[nodiscard]] runtime::Gate& gate() { return gate_; }
+  [[nodiscard]] runtime::World& world() { return world_; }
+
+  Uuid directory_id;
+  std::unique_ptr<runtime::FileLock> lock;
+  bool was_clean = false;
+  std::int64_t previous_broker_epoch = -1;
+
+ private:
+  std::expected<void, LogError> checkpoint(std::string_view name, Offset (*value)(const LogState&));
+
+  runtime::World& world_;
+  std::string path_;
+  std::function<void(const std::string&)> on_failed_;
+  std::map<TopicPartition, LogState*> logs_;
+  runtime::Mutex checkpointing_;
+  runtime::Gate gate_;
+  runtime::Condition deletions_changed_;
+  runtime::Condition stopped_;
+  std::multimap<Instant, std::string> deletions_;
+  bool online_ = true;
+  bool stopping_ = false;
+};
+
+}  // namespace squall::log

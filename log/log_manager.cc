@@ -1,0 +1,254 @@
+#include "log/log_manager.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/assert.h"
+#include "log/files.h"
+#include "log/log_state.h"
+#include "log/manager_state.h"
+
+namespace squall::log {
+
+using runtime::IoError;
+
+ManagerState::ManagerState(runtime::World& its_world, LogManagerOptions its_options)
+    : world{its_world},
+      options{std::move(its_options)},
+      cluster_id{options.cluster_id},
+      ids_{its_world.fork_random("log-manager")},
+      changing_{its_world},
+      stopped_{its_world},
+      gate_{its_world} {
+  SQUALL_ASSERT(options.config_of != nullptr, "topics have a configuration");
+  for (const std::string& path : options.log_dirs) {
+    dirs.push_back(std::make_shared<LogDir>(world, path, options.on_dir_failed));
+  }
+}
+
+template <class Work>
+void ManagerState::every(std::string_view name, std::int64_t interval_ms, Work work) {
+  auto inside = gate_.enter();
+  if (!inside || interval_ms <= 0) return;
+  world.spawn(name, [self = shared_from_this(), in = std::move(*inside), interval_ms, work] {
+    while (!self->stopping_) {
+      const Instant due = self->world.now() + std::chrono::milliseconds{interval_ms};
+      if (self->stopped_.wait_until(due, [&] { return self->stopping_; })) return;
+      work(*self);
+    }
+  });
+}
+
+void ManagerState::start() {
+  for (const auto& dir : dirs) {
+    if (!dir->online()) continue;
+    auto inside = gate_.enter();
+    if (!inside) return;
+    world.spawn("log-deletions", [self = shared_from_this(), in = std::move(*inside), dir] { dir->run_deletions(); });
+  }
+  every("log-retention", options.retention_check_interval_ms, [](ManagerState& self) { self.run_retention(); });
+  every("log-recovery-points", options.recovery_point_checkpoint_interval_ms, [](ManagerState& self) {
+    for (const auto& dir : self.dirs) (void)dir->checkpoint_recovery_points();
+  });
+  every("log-starts", options.log_start_checkpoint_interval_ms, [](ManagerState& self) {
+    for (const auto& dir : self.dirs) (void)dir->checkpoint_log_starts();
+  });
+  every("high-watermarks", options.high_watermark_checkpoint_interval_ms, [](ManagerState& self) {
+    for (const auto& dir : self.dirs) (void)dir->checkpoint_high_watermarks();
+  });
+  every("producer-expiry", options.producer_id_expiration_check_interval_ms,
+        [](ManagerState& self) { self.expire_producers(); });
+}
+
+void ManagerState::stop() {
+  stopping_ = true;
+  stopped_.notify_all();
+  for (const auto& dir : dirs) dir->stop();
+}
+
+void ManagerState::run_retention() {
+  std::vector<std::shared_ptr<Log>> all;
+  for (const auto& [partition, log] : logs) all.push_back(log);
+  for (const auto& log : all) {
+    if (!stopping_) (void)log->delete_old_segments();
+  }
+}
+
+void ManagerState::checkpoint() {
+  for (const auto& dir : dirs) {
+    if (!dir->checkpoint_recovery_points() || !dir->checkpoint_log_starts()) continue;
+    (void)dir->checkpoint_high_watermarks();
+  }
+}
+
+void ManagerState::expire_producers() {
+  const std::int64_t now_ms = to_ms(world.wall_now());
+  for (const auto& [partition, log] : logs) {
+    (void)log->state().producers.remove_expired(now_ms, options.producer_id_expiration_ms);
+  }
+}
+
+void ManagerState::shutdown(std::int64_t broker_epoch) {
+  if (stopping_) return;
+  stop();
+  gate_.close_and_wait();
+  std::vector<std::shared_ptr<LogDir>> unclean;
+  for (const auto& dir : dirs) dir->gate().close_and_wait();
+  for (const auto& [partition, log] : logs) {
+    log->state().background.close_and_wait();
+    if (!close_cleanly(log->state())) unclean.push_back(log->state().dir);
+  }
+  for (const auto& dir : dirs) {
+    if (!dir->online()) continue;
+    const bool written = dir->checkpoint_recovery_points() && dir->checkpoint_log_starts() && dir->checkpoint_high_watermarks();
+    if (!written || std::ranges::find(unclean, dir) != unclean.end()) continue;
+    const std::string path = dir->path() + "/" + std::string{clean_shutdown_name};
+    if (auto marked = write_file_atomically(world, path, as_bytes(clean_shutdown_text(broker_epoch))); !marked) {
+      (void)dir->fail(marked.error(), clean_shutdown_name);
+    }
+  }
+  for (const auto& dir : dirs) dir->lock.reset();
+}
+
+std::expected<void, LogError> ManagerState::write_partition_metadata(LogState& log, Uuid topic_id) {
+  const std::string text = partition_metadata_text(topic_id.to_string());
+  const std::string path = log.path + "/" + std::string{partition_metadata_name};
+  if (auto written = write_file_atomically(world, path, as_bytes(text)); !written) {
+    return log.failed(written.error(), partition_metadata_name);
+  }
+  log.topic_id = topic_id;
+  return {};
+}
+
+std::expected<std::shared_ptr<Log>, LogError> ManagerState::make_log(const std::shared_ptr<LogDir>& dir,
+                                                                     const TopicPartition& partition, Uuid topic_id) {
+  const std::string path = dir->path() + "/" + directory_name(partition);
+  auto state = std::make_unique<LogState>(world, dir, partition, path, options.config_of(partition.topic));
+  if (auto made = world.create_dir(path); !made) return state->failed(made.error(), "create log");
+  if (auto written = write_partition_metadata(*state, topic_id); !written) return std::unexpected(written.error());
+  if (auto started = state->start_segment(Offset{0}); !started) return std::unexpected(started.error());
+  if (auto synced = world.sync_dir(path); !synced) return state->failed(synced.error(), "create log");
+  if (auto synced = world.sync_dir(dir->path()); !synced) return state->failed(synced.error(), "create log");
+  state->names_dirty = false;
+  state->check_invariants();
+  dir->add(*state);
+  return std::make_shared<Log>(std::move(state));
+}
+
+std::expected<std::shared_ptr<Log>, LogError> ManagerState::create_log(const TopicPartition& partition, Uuid topic_id) {
+  if (const auto found = logs.find(partition); found != logs.end() && found->second->topic_id() == topic_id) {
+    return found->second;
+  }
+  const std::lock_guard turn{changing_};
+  if (const auto found = logs.find(partition); found != logs.end()) {
+    const std::shared_ptr<Log> log = found->second;
+    if (log->topic_id() == topic_id) return log;
+    if (log->topic_id().is_zero()) {
+      if (auto written = write_partition_metadata(log->state(), topic_id); !written) return std::unexpected(written.error());
+      return log;
+    }
+    if (auto out = take_out(partition, "stray"); !out) return std::unexpected(out.error());
+  }
+  std::shared_ptr<LogDir> place;
+  for (const auto& dir : dirs) {
+    if (dir->online() && (place == nullptr || dir->logs().size() < place->logs().size())) place = dir;
+  }
+  if (place == nullptr || stopping_) return std::unexpected(LogError::storage_error);
+  auto made = make_log(place, partition, topic_id);
+  if (made) logs[partition] = *made;
+  return made;
+}
+
+std::expected<std::string, LogError> ManagerState::take_out(const TopicPartition& partition, std::string_view kind) {
+  const auto found = logs.find(partition);
+  if (found == logs.end()) return std::unexpected(LogError::not_found);
+  const std::shared_ptr<Log> log = found->second;
+  LogState& state = log->state();
+  if (!state.dir->online()) return std::unexpected(LogError::storage_error);
+  const std::lock_guard turn{state.writing};
+  state.closed = state.removed = true;
+  state.background.close_and_wait();
+  while (state.flushing) state.flushed.wait();
+  const Uuid id = Uuid::random(ids_);
+  constexpr std::size_t name_bytes_max = 255;
+  const std::string ending =
+      fmt::format("-{}.{:016x}{:016x}-{}", partition.partition, id.most_significant, id.least_significant, kind);
+  const std::string topic = partition.topic.substr(0, name_bytes_max - ending.size());
+  const std::string path = state.dir->path() + "/" + topic + ending;
+  auto renamed = world.rename(state.path, path);
+  if (renamed) renamed = world.sync_dir(state.dir->path());
+  if (!renamed) return std::unexpected(state.dir->fail(renamed.error(), "remove log"));
+  state.dir->remove(state);
+  logs.erase(partition);
+  return path;
+}
+
+// ---- LogManager ----
+
+LogManager::LogManager(runtime::World& world, LogManagerOptions options)
+    : state_{std::make_shared<ManagerState>(world, std::move(options))} {}
+
+LogManager::~LogManager() { state_->stop(); }
+
+std::expected<void, OpenError> LogManager::open() { return state_->open(); }
+void LogManager::start() { state_->start(); }
+void LogManager::shutdown(std::int64_t broker_epoch) { state_->shutdown(broker_epoch); }
+
+std::shared_ptr<Log> LogManager::find(const TopicPartition& partition) const {
+  const auto found = state_->logs.find(partition);
+  return found == state_->logs.end() ? nullptr : found->second;
+}
+
+std::vector<std::shared_ptr<Log>> LogManager::logs() const {
+  std::vector<std::shared_ptr<Log>> all;
+  for (const auto& [partition, log] : state_->logs) all.push_back(log);
+  return all;
+}
+
+std::expected<std::shared_ptr<Log>, LogError> LogManager::create_log(const TopicPartition& partition, Uuid topic_id) {
+  return state_->create_log(partition, topic_id);
+}
+
+std::expected<void, LogError> LogManager::remove_log(const TopicPartition& partition) {
+  const std::shared_ptr<Log> log = find(partition);
+  if (log == nullptr) return std::unexpected(LogError::not_found);
+  auto path = state_->take_out(partition, "delete");
+  if (!path) return std::unexpected(path.error());
+  log->state().dir->delete_later({std::move(*path)}, log->config().file_delete_delay_ms);
+  return {};
+}
+
+std::expected<void, LogError> LogManager::set_aside(const TopicPartition& partition) {
+  auto path = state_->take_out(partition, "stray");
+  if (!path) return std::unexpected(path.error());
+  return {};
+}
+
+void LogManager::config_changed(std::string_view topic) {
+  const LogConfig config = state_->options.config_of(topic);
+  for (const auto& [partition, log] : state_->logs) {
+    if (partition.topic == topic) log->set_config(config);
+  }
+}
+
+std::vector<LogDirInfo> LogManager::dirs() const {
+  std::vector<LogDirInfo> all;
+  for (const auto& dir : state_->dirs) {
+    LogDirInfo info{.path = dir->path(), .directory_id = dir->directory_id, .online = dir->online(), .logs = {}};
+    for (const auto& [partition, log] : state_->logs) {
+      if (log->state().dir == dir) info.logs.push_back(log);
+    }
+    all.push_back(std::move(info));
+  }
+  return all;
+}
+
+std::string LogManager::cluster_id() const { return state_->cluster_id; }
+bool LogManager::was_clean_shutdown() const { return state_->was_clean; }
+std::int64_t LogManager::previous_broker_epoch() const { return state_->previous_broker_epoch; }
+void LogManager::run_retention() { state_->run_retention(); }
+void LogManager::checkpoint() { state_->checkpoint(); }
+
+}  // namespace squall::log

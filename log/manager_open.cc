@@ -1,0 +1,205 @@
+// Opening log directories: whose they are, and the logs in them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "log/files.h"
+#include "log/log_state.h"
+#include "log/manager_state.h"
+#include "log/recovery.h"
+#include "runtime/task.h"
+
+namespace squall::log {
+
+using runtime::EventName;
+using runtime::IoError;
+
+namespace {
+
+constexpr std::string_view delete_kind = "-delete";
+constexpr std::string_view metadata_topic = "__cluster_metadata";
+
+OpenError wrong(const LogDir& dir, std::string reason) { return {dir.path(), std::move(reason)}; }
+
+struct Checkpoints {
+  OffsetCheckpoint recovery_points, log_starts, high_watermarks;
+};
+
+// A checkpoint that is missing is empty; one that makes no sense is ignored.
+std::expected<OffsetCheckpoint, LogError> read_checkpoint(LogDir& dir, std::string_view name) {
+  const auto bytes = read_file(dir.world(), dir.path() + "/" + std::string{name});
+  if (!bytes) return std::unexpected(dir.fail(bytes.error(), name));
+  if (!*bytes) return OffsetCheckpoint{};
+  if (auto offsets = parse_offset_checkpoint(as_text(**bytes))) return std::move(*offsets);
+  dir.world().emit(EventName::checkpoint_ignored, {{"dir", dir.path()}, {"file", name}});
+  return OffsetCheckpoint{};
+}
+
+std::expected<Checkpoints, LogError> read_checkpoints(LogDir& dir) {
+  auto recovery_points = read_checkpoint(dir, recovery_point_checkpoint_name);
+  if (!recovery_points) return std::unexpected(recovery_points.error());
+  auto log_starts = read_checkpoint(dir, log_start_checkpoint_name);
+  if (!log_starts) return std::unexpected(log_starts.error());
+  auto high_watermarks = read_checkpoint(dir, high_watermark_checkpoint_name);
+  if (!high_watermarks) return std::unexpected(high_watermarks.error());
+  return Checkpoints{std::move(*recovery_points), std::move(*log_starts), std::move(*high_watermarks)};
+}
+
+std::optional<Offset> entry_of(const OffsetCheckpoint& offsets, const TopicPartition& partition) {
+  const auto found = offsets.find(partition);
+  return found == offsets.end() ? std::nullopt : std::optional{found->second};
+}
+
+// The id in `partition.metadata`; zero if there is none that can be read.
+std::expected<Uuid, LogError> read_topic_id(LogState& log) {
+  const auto bytes = read_file(log.world, log.path + "/" + std::string{partition_metadata_name});
+  if (!bytes) return std::unexpected(log.failed(bytes.error(), partition_metadata_name).error());
+  if (!*bytes) return Uuid{};
+  const auto text = parse_partition_metadata(as_text(**bytes));
+  const auto id = text ? Uuid::parse(*text) : std::nullopt;
+  if (id) return *id;
+  log.world.emit(EventName::checkpoint_ignored, {{"partition", log.name}, {"file", partition_metadata_name}});
+  return Uuid{};
+}
+
+}  // namespace
+
+// Locks the directory and compares, or writes, meta.properties. An I/O error takes the directory offline and is no OpenError.
+std::expected<void, OpenError> ManagerState::claim_dir(LogDir& dir) {
+  if (auto made = world.create_dir(dir.path()); !made && made.error() != IoError::already_exists) {
+    (void)dir.fail(made.error(), "create directory");
+    return {};
+  }
+  auto lock = world.lock(dir.path() + "/" + std::string{lock_name});
+  if (!lock && lock.error() == IoError::locked) return std::unexpected(wrong(dir, "another process uses this log directory"));
+  if (!lock) {
+    (void)dir.fail(lock.error(), "lock");
+    return {};
+  }
+  dir.lock = std::move(*lock);
+  const std::string path = dir.path() + "/" + std::string{meta_properties_name};
+  const auto bytes = read_file(world, path);
+  if (!bytes) {
+    (void)dir.fail(bytes.error(), meta_properties_name);
+    return {};
+  }
+  MetaProperties ours{.cluster_id = cluster_id, .node_id = options.node_id, .directory_id = {}};
+  bool complete = false;
+  if (*bytes) {
+    const auto theirs = parse_meta_properties(as_text(**bytes));
+    if (!theirs) return std::unexpected(wrong(dir, "meta.properties: " + theirs.error()));
+    if (cluster_id.empty()) cluster_id = ours.cluster_id = theirs->cluster_id;
+    if (theirs->cluster_id != cluster_id) {
+      return std::unexpected(
+          wrong(dir, fmt::format("meta.properties: belongs to cluster {}, not {}", theirs->cluster_id, cluster_id)));
+    }
+    if (theirs->node_id != options.node_id) {
+      return std::unexpected(
+          wrong(dir, fmt::format("meta.properties: belongs to node {}, not {}", theirs->node_id, options.node_id)));
+    }
+    ours.directory_id = theirs->directory_id;
+    complete = theirs->version == 1 && !theirs->directory_id.is_zero();
+  }
+  if (!complete) {
+    if (cluster_id.empty()) cluster_id = ours.cluster_id = Uuid::random(ids_).to_string();
+    if (ours.directory_id.is_zero()) ours.directory_id = Uuid::random(ids_);
+    if (auto written = write_file_atomically(world, path, as_bytes(to_text(ours))); !written) {
+      (void)dir.fail(written.error(), meta_properties_name);
+    }
+  }
+  dir.directory_id = ours.directory_id;
+  return {};
+}
+
+// The mark goes before anything is loaded: a crash from here on is an unclean one (KAFKA-10471).
+std::expected<void, OpenError> ManagerState::take_clean_mark(LogDir& dir) {
+  const std::string path = dir.path() + "/" + std::string{clean_shutdown_name};
+  const auto bytes = read_file(world, path);
+  if (!bytes) {
+    (void)dir.fail(bytes.error(), clean_shutdown_name);
+    return {};
+  }
+  if (!*bytes) return {};
+  dir.was_clean = true;
+  dir.previous_broker_epoch = parse_clean_shutdown(as_text(**bytes)).value_or(-1);
+  auto removed = world.remove(path);
+  if (removed) removed = world.sync_dir(dir.path());
+  if (!removed) (void)dir.fail(removed.error(), clean_shutdown_name);
+  return {};
+}
+
+std::expected<void, OpenError> ManagerState::load_dir(const std::shared_ptr<LogDir>& dir) {
+  const auto checkpoints = read_checkpoints(*dir);
+  if (!checkpoints) return {};
+  const auto entries = world.list(dir->path());
+  if (!entries) {
+    (void)dir->fail(entries.error(), "list");
+    return {};
+  }
+  std::vector<TopicPartition> found;
+  for (const auto& entry : *entries) {
+    if (!entry.is_directory || entry.name.starts_with(metadata_topic)) continue;
+    if (entry.name.ends_with(delete_kind)) dir->delete_later({dir->path() + "/" + entry.name}, 0);
+    const auto partition = parse_directory_name(entry.name);
+    if (!partition) continue;
+    if (logs.contains(*partition)) {
+      return std::unexpected(wrong(*dir, fmt::format("{} is in another log directory, too", entry.name)));
+    }
+    logs[*partition] = nullptr;
+    found.push_back(*partition);
+  }
+  std::size_t next = 0;
+  const auto work = [&] {
+    while (next < found.size() && dir->online()) {
+      const TopicPartition& partition = found[next++];
+      auto state = std::make_unique<LogState>(world, dir, partition, dir->path() + "/" + directory_name(partition),
+                                              options.config_of(partition.topic));
+      dir->add(*state);
+      const auto id = read_topic_id(*state);
+      if (id) state->topic_id = *id;
+      const LoadInput input{.clean = dir->was_clean,
+                            .recovery_point = entry_of(checkpoints->recovery_points, partition),
+                            .log_start = entry_of(checkpoints->log_starts, partition),
+                            .high_watermark = entry_of(checkpoints->high_watermarks, partition)};
+      if (id) (void)load_log(*state, input);  // if it fails, the directory is offline, and the log says so
+      logs[partition] = std::make_shared<Log>(std::move(state));
+    }
+  };
+  std::vector<runtime::Task<void>> workers;
+  for (std::int32_t i = 1; i < options.recovery_fibers_per_dir; ++i) {
+    if (static_cast<std::size_t>(i) < found.size()) workers.push_back(runtime::start_task(world, "log-recovery", work));
+  }
+  work();
+  for (auto& worker : workers) (void)worker.join();
+  std::erase_if(logs, [](const auto& log) { return log.second == nullptr; });  // not reached before the directory failed
+  return {};
+}
+
+std::expected<void, OpenError> ManagerState::open() {
+  const auto online = [&] { return std::ranges::any_of(dirs, [](const auto& dir) { return dir->online(); }); };
+  for (const auto& dir : dirs) {
+    if (auto claimed = claim_dir(*dir); !claimed) return claimed;
+    if (!dir->online()) continue;
+    if (auto taken = take_clean_mark(*dir); !taken) return taken;
+  }
+  std::set<Uuid> ids;
+  for (const auto& dir : dirs) {
+    if (dir->online() && !ids.insert(dir->directory_id).second) {
+      return std::unexpected(wrong(*dir, "its directory.id is that of another log directory"));
+    }
+  }
+  was_clean = std::ranges::all_of(dirs, [](const auto& dir) { return dir->online() && dir->was_clean; });
+  if (was_clean) previous_broker_epoch = dirs.front()->previous_broker_epoch;
+  for (const auto& dir : dirs) {
+    if (dir->online() && dir->previous_broker_epoch != previous_broker_epoch) previous_broker_epoch = -1;
+  }
+  for (const auto& dir : dirs) {
+    if (!dir->online()) continue;
+    if (auto loaded = load_dir(dir); !loaded) return loaded;
+  }
+  if (!online()) return std::unexpected(OpenError{dirs.empty() ? "" : dirs.front()->path(), "no log directory is usable"});
+  return {};
+}
+
+}  // namespace squall::log

@@ -1,0 +1,65 @@
+// What LogManager is made of; shared with its fibers, so that they may outlive a manager that is destroyed without a shutdown.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "log/log_dir.h"
+#include "log/log_manager.h"
+#include "log/meta_properties.h"
+#include "runtime/condition.h"
+#include "runtime/gate.h"
+#include "runtime/mutex.h"
+
+namespace squall::log {
+
+class ManagerState : public std::enable_shared_from_this<ManagerState> {
+ public:
+  ManagerState(runtime::World& its_world, LogManagerOptions its_options);
+
+  // ---- opening: manager_open.cc ----
+  std::expected<void, OpenError> open();
+
+  // ---- background ----
+  void start();
+  void stop();  // wakes every fiber; does not wait
+  void run_retention();
+  void checkpoint();
+  void expire_producers();
+  void shutdown(std::int64_t broker_epoch);
+
+  // ---- logs ----
+  std::expected<std::shared_ptr<Log>, LogError> create_log(const TopicPartition& partition, Uuid topic_id);
+  // Renames the log's directory to `<name>.<id>-<kind>`; the log refuses everything from then on.
+  std::expected<std::string, LogError> take_out(const TopicPartition& partition, std::string_view kind);
+
+  runtime::World& world;
+  LogManagerOptions options;
+  std::vector<std::shared_ptr<LogDir>> dirs;
+  std::map<TopicPartition, std::shared_ptr<Log>> logs;
+  std::string cluster_id;
+  bool was_clean = false;
+  std::int64_t previous_broker_epoch = -1;
+
+ private:
+  std::expected<void, OpenError> claim_dir(LogDir& dir);
+  std::expected<void, OpenError> take_clean_mark(LogDir& dir);
+  std::expected<void, OpenError> load_dir(const std::shared_ptr<LogDir>& dir);
+  std::expected<std::shared_ptr<Log>, LogError> make_log(const std::shared_ptr<LogDir>& dir, const TopicPartition& partition,
+                                                         Uuid topic_id);
+  std::expected<void, LogError> write_partition_metadata(LogState& log, Uuid topic_id);
+  template <class Work>
+  void every(std::string_view name, std::int64_t interval_ms, Work work);
+
+  Random ids_;
+  runtime::Mutex changing_;  // create and take_out
+  runtime::Condition stopped_;
+  runtime::Gate gate_;
+  bool stopping_ = false;
+};
+
+}  // namespace squall::log

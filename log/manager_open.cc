@@ -18,7 +18,6 @@ using runtime::IoError;
 namespace {
 
 constexpr std::string_view delete_kind = "-delete";
-constexpr std::string_view metadata_topic = "__cluster_metadata";
 
 OpenError wrong(const LogDir& dir, std::string reason) { return {dir.path(), std::move(reason)}; }
 
@@ -139,7 +138,7 @@ std::expected<void, OpenError> ManagerState::load_dir(const std::shared_ptr<LogD
   }
   std::vector<TopicPartition> found;
   for (const auto& entry : *entries) {
-    if (!entry.is_directory || entry.name.starts_with(metadata_topic)) continue;
+    if (!entry.is_directory) continue;
     if (entry.name.ends_with(delete_kind)) dir->delete_later({dir->path() + "/" + entry.name}, 0);
     const auto partition = parse_directory_name(entry.name);
     if (!partition) continue;

@@ -51,6 +51,53 @@ std::int64_t compression_level(const Resolver& from, TopicCompression codec) {
   }
 }
 
+// Millionths of a decimal that has been checked; digits beyond the sixth are cut.
+std::int32_t millionths(std::string_view text) {
+  std::int32_t value = 0;
+  std::int32_t scale = 1'000'000;
+  bool fraction = false;
+  for (const char c : trim(text)) {
+    if (c == '.') {
+      fraction = true;
+    } else if (!fraction) {
+      value += (c - '0') * scale;
+    } else {
+      scale /= 10;
+      value += (c - '0') * scale;
+    }
+  }
+  return value;
+}
+
+log::LogConfig resolve_log_config(const Resolver& from) {
+  const auto int32 = [&](std::string_view key) { return static_cast<std::int32_t>(from.integer(key)); };
+  const std::vector<std::string> policy = parse_list(from.text("cleanup.policy").value_or(""));
+  log::LogConfig log;
+  log.cleanup_delete = std::ranges::find(policy, "delete") != policy.end();
+  log.cleanup_compact = std::ranges::find(policy, "compact") != policy.end();
+  log.retention_ms = from.integer("retention.ms");
+  log.retention_bytes = from.integer("retention.bytes");
+  log.segment_bytes = int32(from.text("internal.segment.bytes") ? "internal.segment.bytes" : "segment.bytes");
+  log.segment_ms = from.integer("segment.ms");
+  log.segment_jitter_ms = from.integer("segment.jitter.ms");
+  log.segment_index_bytes = int32("segment.index.bytes");
+  log.index_interval_bytes = int32("index.interval.bytes");
+  log.max_message_bytes = int32("max.message.bytes");
+  log.flush_messages = from.integer("flush.messages");
+  log.flush_ms = from.integer("flush.ms");
+  log.file_delete_delay_ms = from.integer("file.delete.delay.ms");
+  log.preallocate = from.boolean("preallocate");
+  const bool append_time = from.text("message.timestamp.type") == "LogAppendTime";
+  log.timestamp_type = append_time ? log::TimestampType::log_append_time : log::TimestampType::create_time;
+  log.timestamp_before_max_ms = from.integer("message.timestamp.before.max.ms");
+  log.timestamp_after_max_ms = from.integer("message.timestamp.after.max.ms");
+  log.delete_retention_ms = from.integer("delete.retention.ms");
+  log.min_compaction_lag_ms = from.integer("min.compaction.lag.ms");
+  log.max_compaction_lag_ms = from.integer("max.compaction.lag.ms");
+  log.min_cleanable_dirty_millionths = millionths(from.text("min.cleanable.dirty.ratio").value_or("0.5"));
+  return log;
+}
+
 }  // namespace
 
 EffectiveValue effective_value(const TopicConfigKey& row, const ConfigValues& overrides, const BrokerConfig& broker) {
@@ -78,26 +125,8 @@ TopicConfig resolve_topic_config(const ConfigValues& overrides, const BrokerConf
   TopicConfig config;
   config.compression = compression_named(from.text("compression.type").value_or(""));
   config.compression_level = static_cast<std::int32_t>(compression_level(from, config.compression));
-  config.log_append_time = from.text("message.timestamp.type") == "LogAppendTime";
-  config.timestamp_before_max_ms = from.integer("message.timestamp.before.max.ms");
-  config.timestamp_after_max_ms = from.integer("message.timestamp.after.max.ms");
-  config.max_message_bytes = from.integer("max.message.bytes");
   config.min_insync_replicas = from.integer("min.insync.replicas");
-  const std::vector<std::string> policy = parse_list(from.text("cleanup.policy").value_or(""));
-  config.delete_old_segments = std::ranges::find(policy, "delete") != policy.end();
-  config.compact = std::ranges::find(policy, "compact") != policy.end();
-  config.retention_ms = from.integer("retention.ms");
-  config.retention_bytes = from.integer("retention.bytes");
-  config.segment_bytes =
-      from.text("internal.segment.bytes") ? from.integer("internal.segment.bytes") : from.integer("segment.bytes");
-  config.segment_ms = from.integer("segment.ms");
-  config.segment_jitter_ms = from.integer("segment.jitter.ms");
-  config.segment_index_bytes = from.integer("segment.index.bytes");
-  config.index_interval_bytes = from.integer("index.interval.bytes");
-  config.flush_messages = from.integer("flush.messages");
-  config.flush_ms = from.integer("flush.ms");
-  config.file_delete_delay_ms = from.integer("file.delete.delay.ms");
-  config.preallocate = from.boolean("preallocate");
+  config.log = resolve_log_config(from);
   return config;
 }
 

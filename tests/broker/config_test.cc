@@ -140,9 +140,9 @@ TEST(Config, AnOverrideWinsOverTheFile) {
 
 TEST(TopicConfigs, OverridesWinOverTheBrokerAndTheBrokerOverDefaults) {
   const BrokerConfig broker = parsed("log.retention.minutes=10\nlog.retention.hours=5\nlog.roll.hours=2\n").config;
-  EXPECT_EQ(resolve_topic_config({}, broker).retention_ms, 600'000) << "minutes are looked at before hours";
-  EXPECT_EQ(resolve_topic_config({}, broker).segment_ms, 7'200'000);
-  EXPECT_EQ(resolve_topic_config({{"retention.ms", "-1"}}, broker).retention_ms, -1);
+  EXPECT_EQ(resolve_topic_config({}, broker).log.retention_ms, 600'000) << "minutes are looked at before hours";
+  EXPECT_EQ(resolve_topic_config({}, broker).log.segment_ms, 7'200'000);
+  EXPECT_EQ(resolve_topic_config({{"retention.ms", "-1"}}, broker).log.retention_ms, -1);
   EXPECT_EQ(resolve_topic_config({{"compression.type", "zstd"}}, broker).compression_level, 3);
 }
 

@@ -1,0 +1,24 @@
+#include "broker/broker_state.h"
+
+namespace squall::broker {
+
+BrokerState::BrokerState(runtime::World& its_world, BrokerConfig its_config)
+    : world{its_world},
+      config{std::move(its_config)},
+      metrics{its_world.metrics()},
+      config_image{std::make_shared<const MetadataImage>()},
+      fetch_sessions{static_cast<std::size_t>(config.integer("max.incremental.fetch.session.cache.slots")),
+                     its_world.fork_random("fetch-sessions")},
+      producer_ids{its_world},
+      failure_waiters{its_world} {}
+
+TopicConfig BrokerState::topic_config(std::string_view topic) const {
+  return resolve_topic_config(config_image->config_of(ConfigResource::topic, topic), config);
+}
+
+void BrokerState::fail(std::string reason) {
+  if (!failure) failure = std::move(reason);
+  failure_waiters.wake_all();
+}
+
+}  // namespace squall::broker

@@ -1,0 +1,122 @@
+#include "broker/fetch_session.h"
+
+#include <limits>
+
+#include "base/assert.h"
+
+namespace squall::broker {
+
+void FetchSession::put(const FetchPartition& partition) {
+  if (const auto at = places_.find(partition.key); at != places_.end()) {
+    at->second->request = partition;
+    return;
+  }
+  partitions_.push_back({.request = partition});
+  places_.emplace(partition.key, std::prev(partitions_.end()));
+}
+
+void FetchSession::forget(const FetchKey& key) {
+  const auto at = places_.find(key);
+  if (at == places_.end()) return;
+  partitions_.erase(at->second);
+  places_.erase(at);
+}
+
+bool FetchSession::must_tell(FetchPartitionState& partition, const FetchPartitionAnswer& answer) {
+  if (answer.has_error) {
+    partition.told_high_watermark = no_offset;
+    return true;
+  }
+  const bool news = answer.has_records || answer.high_watermark != partition.told_high_watermark ||
+                    answer.log_start != partition.told_log_start || answer.last_stable != partition.told_last_stable;
+  partition.told_high_watermark = answer.high_watermark;
+  partition.told_log_start = answer.log_start;
+  partition.told_last_stable = answer.last_stable;
+  return news;
+}
+
+void FetchSession::serve_last(std::list<FetchPartitionState>::iterator partition) {
+  partitions_.splice(partitions_.end(), partitions_, partition);
+}
+
+FetchSession* FetchSessionCache::find(std::int32_t id) {
+  const auto at = sessions_.find(id);
+  return at == sessions_.end() ? nullptr : &at->second;
+}
+
+FetchSessionCache::Found FetchSessionCache::resume(std::int32_t id, std::int32_t epoch, bool by_topic_id,
+                                                   std::span<const FetchPartition> changed, std::span<const FetchKey> forgotten,
+                                                   Instant now) {
+  FetchSession* session = find(id);
+  if (session == nullptr) return {nullptr, FetchSessionError::id_not_found};
+  if (session->next_epoch_ != epoch) return {nullptr, FetchSessionError::invalid_epoch};
+  if (session->by_topic_id_ != by_topic_id) return {nullptr, FetchSessionError::topic_id};
+  delist(*session);
+  for (const FetchPartition& partition : changed) session->put(partition);
+  for (const FetchKey& key : forgotten) session->forget(key);
+  if (session->partitions_.empty()) {
+    sessions_.erase(id);
+    return {};
+  }
+  session->next_epoch_ = epoch == std::numeric_limits<std::int32_t>::max() ? 1 : epoch + 1;
+  session->used_ = now;
+  enlist(*session);
+  return {session, FetchSessionError::none};
+}
+
+FetchSession* FetchSessionCache::open(bool by_topic_id, std::span<const FetchPartition> partitions, Instant now) {
+  if (partitions.empty() || !make_room(partitions.size(), now)) return nullptr;
+  const std::int32_t id = draw_id();
+  FetchSession& session = sessions_.try_emplace(id, id, by_topic_id, now).first->second;
+  for (const FetchPartition& partition : partitions) session.put(partition);
+  session.used_ = now;
+  enlist(session);
+  return &session;
+}
+
+void FetchSessionCache::close(std::int32_t id) {
+  FetchSession* session = find(id);
+  if (session == nullptr) return;
+  delist(*session);
+  sessions_.erase(id);
+}
+
+void FetchSessionCache::enlist(FetchSession& session) {
+  session.cached_size_ = session.partitions_.size();
+  partitions_ += session.cached_size_;
+  const bool fresh_use = by_use_.emplace(session.used_, session.id_).second;
+  const bool fresh_worth = by_worth_.emplace(session.cached_size_, session.id_).second;
+  SQUALL_ASSERT(fresh_use && fresh_worth, "a session is listed once");
+}
+
+void FetchSessionCache::delist(const FetchSession& session) {
+  partitions_ -= session.cached_size_;
+  const std::size_t gone = by_use_.erase({session.used_, session.id_}) + by_worth_.erase({session.cached_size_, session.id_});
+  SQUALL_ASSERT(gone == 2, "a session is listed once");
+}
+
+bool FetchSessionCache::make_room(std::size_t size, Instant now) {
+  if (sessions_.size() < slots_) return true;
+  if (sessions_.empty()) return false;
+  const auto [used, idle_id] = *by_use_.begin();
+  const auto [worth, small_id] = *by_worth_.begin();
+  const bool small_is_old = now - find(small_id)->created_ > eviction_age;
+  if (now - used > eviction_age) {
+    close(idle_id);
+  } else if (small_is_old && worth < size) {
+    close(small_id);
+  } else {
+    return false;
+  }
+  ++evictions_;
+  return true;
+}
+
+std::int32_t FetchSessionCache::draw_id() {
+  while (true) {
+    const auto id = static_cast<std::int32_t>(random_.between(1, std::numeric_limits<std::int32_t>::max()));
+    if (!sessions_.contains(id)) return id;
+  }
+}
+
+}  // namespace squall::broker

@@ -1,0 +1,214 @@
+// Fetch: reads records below the high watermark, waits for them if there are too few (long poll), and remembers what the
+// client fetches if it wants a session (KIP-227).
+#include <algorithm>
+
+#include "broker/broker_state.h"
+#include "broker/fetch_reader.h"
+#include "broker/handlers/handler.h"
+#include "broker/topic_lookup.h"
+#include "protocol/messages/fetch.h"
+#include "runtime/deadline.h"
+
+namespace squall::broker {
+namespace {
+
+using protocol::ErrorCode;
+constexpr std::int16_t first_with_topic_ids = 13;
+
+struct FetchCall {
+  RequestContext& context;
+  protocol::FetchRequest request;
+  protocol::FetchResponse response;
+  std::vector<FetchPartition> wanted;
+  FetchLimits limits;
+  FetchPass pass;
+  // Session 0: none. While the call waits, the session may be evicted; then its id is not found any more.
+  std::int32_t session_id = 0;
+  std::int32_t session_epoch = 0;
+  bool incremental = false;
+};
+
+std::vector<FetchPartition> partitions_of(const protocol::FetchRequest& request) {
+  std::size_t count = 0;
+  for (const auto& topic : request.topics) count += topic.partitions.size();
+  std::vector<FetchPartition> wanted;
+  wanted.reserve(count);
+  for (const auto& topic : request.topics) {
+    for (const auto& partition : topic.partitions) {
+      wanted.push_back({.key = {topic.topic_id, topic.topic, PartitionIndex{partition.partition}},
+                        .fetch_offset = Offset{partition.fetch_offset},
+                        .current_leader_epoch = LeaderEpoch{partition.current_leader_epoch},
+                        .last_fetched_epoch = LeaderEpoch{partition.last_fetched_epoch},
+                        .follower_log_start = Offset{partition.log_start_offset},
+                        .max_bytes = partition.partition_max_bytes});
+    }
+  }
+  return wanted;
+}
+
+std::vector<FetchKey> forgotten_of(const protocol::FetchRequest& request) {
+  std::vector<FetchKey> keys;
+  for (const auto& topic : request.forgotten_topics_data) {
+    for (const std::int32_t partition : topic.partitions) {
+      keys.push_back({topic.topic_id, topic.topic, PartitionIndex{partition}});
+    }
+  }
+  return keys;
+}
+
+ErrorCode wire_error(FetchSessionError error) {
+  switch (error) {
+    case FetchSessionError::none: return ErrorCode::none;
+    case FetchSessionError::id_not_found: return ErrorCode::fetch_session_id_not_found;
+    case FetchSessionError::invalid_epoch: return ErrorCode::invalid_fetch_session_epoch;
+    case FetchSessionError::topic_id: return ErrorCode::fetch_session_topic_id_error;
+  }
+  return ErrorCode::unknown_server_error;
+}
+
+void take_session(FetchCall& call, FetchSession& session) {
+  call.session_id = session.id();
+  call.session_epoch = session.next_epoch();
+  call.wanted.clear();
+  for (const FetchPartitionState& state : session.partitions()) call.wanted.push_back(state.request);
+}
+
+// Settles what is to be read. An error here is an error of the whole request.
+ErrorCode enter_session(FetchCall& call) {
+  FetchSessionCache& sessions = call.context.broker.fetch_sessions;
+  const Instant now = call.context.broker.world.now();
+  const bool by_topic_id = call.context.version >= first_with_topic_ids;
+  const std::int32_t id = call.request.session_id;
+  const std::int32_t epoch = call.request.session_epoch;
+  call.wanted = partitions_of(call.request);
+  if (epoch == FetchSessionCache::final_epoch || epoch == FetchSessionCache::initial_epoch) {
+    if (id != 0) sessions.close(id);
+    if (epoch == FetchSessionCache::final_epoch) return ErrorCode::none;
+    if (FetchSession* session = sessions.open(by_topic_id, call.wanted, now)) take_session(call, *session);
+    return ErrorCode::none;
+  }
+  const auto found = sessions.resume(id, epoch, by_topic_id, call.wanted, forgotten_of(call.request), now);
+  if (found.error != FetchSessionError::none) return wire_error(found.error);
+  call.wanted.clear();
+  if (found.session == nullptr) return ErrorCode::none;
+  call.incremental = true;
+  take_session(call, *found.session);
+  return ErrorCode::none;
+}
+
+bool enough(const FetchCall& call) {
+  return call.pass.bytes >= call.request.min_bytes || call.pass.answer_at_once || call.wanted.empty() ||
+         call.context.broker.stopping;
+}
+
+void read_and_wait(FetchCall& call) {
+  BrokerState& broker = call.context.broker;
+  broker.world.charge(runtime::Cost::partition, call.wanted.size());
+  read_partitions(broker, call.wanted, call.limits, call.pass);
+  if (enough(call) || call.request.max_wait_ms <= 0) return;
+  const Instant deadline = runtime::deadline_in(broker.world, std::chrono::milliseconds{call.request.max_wait_ms});
+  call.context.slot.release();
+  Watch watch{broker.world, call.pass.reads.size() + 1};
+  std::vector<PartitionRef> held;  // keeps the watched lists alive
+  for (const PartitionRead& read : call.pass.reads) {
+    watch.add(read.partition->watchers());
+    held.push_back(read.partition);
+  }
+  watch.add(broker.stop_watchers);
+  broker.metrics.requests_waiting->add(1);
+  while (!enough(call)) {
+    if (!has_news(call.pass, call.limits) && !watch.wait_until(deadline)) break;
+    if (has_news(call.pass, call.limits)) read_partitions(broker, call.wanted, call.limits, call.pass);
+    if (runtime::has_passed(broker.world, deadline)) break;
+  }
+  broker.metrics.requests_waiting->add(-1);
+}
+
+void fill(protocol::FetchResponse::PartitionData& data, PartitionRead& read, const FetchCall& call,
+          std::vector<log::FileRange>& files) {
+  data.error_code = wire(read.error);
+  data.high_watermark = read.high_watermark.value();
+  data.last_stable_offset = read.last_stable.value();
+  data.log_start_offset = read.log_start.value();
+  data.aborted_transactions = std::nullopt;
+  if (read.diverging) {
+    data.diverging_epoch.epoch = read.diverging->epoch.value();
+    data.diverging_epoch.end_offset = read.diverging->end_offset.value();
+  }
+  if (call.limits.read_committed && read.error == ErrorCode::none) {
+    auto& aborted = data.aborted_transactions.emplace();
+    for (const log::AbortedTransaction& one : read.aborted) {
+      aborted.push_back({.producer_id = one.producer_id.value(), .first_offset = one.first_offset.value()});
+    }
+  }
+  data.records = protocol::Records{};
+  if (read.range.bytes > 0) {
+    data.records = protocol::Records::external(read.range.bytes);
+    files.push_back(std::move(read.range));
+  }
+}
+
+// Partitions that the client is told of: all, or in a session those with news.
+std::vector<bool> told(FetchCall& call) {
+  std::vector<bool> tell(call.wanted.size(), true);
+  FetchSession* session = call.session_id == 0 ? nullptr : call.context.broker.fetch_sessions.find(call.session_id);
+  if (session == nullptr || session->next_epoch() != call.session_epoch) return tell;
+  std::vector<std::list<FetchPartitionState>::iterator> with_records;
+  std::size_t i = 0;
+  for (auto state = session->partitions().begin(); state != session->partitions().end() && i < tell.size(); ++state, ++i) {
+    const PartitionRead& read = call.pass.reads[i];
+    const bool news = FetchSession::must_tell(*state, {.high_watermark = read.high_watermark,
+                                                       .log_start = read.log_start,
+                                                       .last_stable = read.last_stable,
+                                                       .has_records = read.range.bytes > 0,
+                                                       .has_error = read.error != ErrorCode::none || read.diverging});
+    if (call.incremental) tell[i] = news;
+    if (read.range.bytes > 0) with_records.push_back(state);
+  }
+  for (const auto& state : with_records) session->serve_last(state);
+  return tell;
+}
+
+void build_response(FetchCall& call) {
+  const std::vector<bool> tell = told(call);
+  auto& topics = call.response.responses;
+  for (std::size_t i = 0; i < call.wanted.size(); ++i) {
+    if (!tell[i]) continue;
+    const FetchKey& key = call.wanted[i].key;
+    if (topics.empty() || topics.back().topic_id != key.topic_id || topics.back().topic != key.topic) {
+      auto& topic = topics.emplace_back();
+      topic.topic = key.topic;
+      topic.topic_id = key.topic_id;
+    }
+    auto& data = topics.back().partitions.emplace_back();
+    data.partition_index = key.partition.value();
+    fill(data, call.pass.reads[i], call, call.context.files);
+    call.context.broker.metrics.error(data.error_code);
+  }
+  call.response.session_id = call.session_id;
+  call.context.broker.metrics.records_bytes_out->add(static_cast<std::uint64_t>(call.pass.bytes));
+}
+
+Disposition handle(RequestContext& context) {
+  constexpr std::int64_t response_bytes_max = 0x7000'0000;  // the frame's size is a signed 32-bit number
+  FetchCall call{.context = context, .request = {}, .response = {}, .wanted = {}, .limits = {}, .pass = {}};
+  if (!context.decode_body(call.request)) return Disposition::close;
+  call.limits.max_bytes =
+      std::min({static_cast<std::int64_t>(call.request.max_bytes), context.broker.config.fetch_max_bytes, response_bytes_max});
+  call.limits.read_committed = call.request.isolation_level == 1;
+  call.limits.from_replica = call.request.replica_id >= 0 || call.request.replica_state.replica_id >= 0;
+  if (const ErrorCode error = enter_session(call); error != ErrorCode::none) {
+    call.response.error_code = wire(error);
+    context.broker.metrics.error(call.response.error_code);
+    return context.answer(call.response);
+  }
+  read_and_wait(call);
+  build_response(call);
+  return context.answer(call.response);
+}
+
+}  // namespace
+
+const ApiHandler fetch_handler{.key = 1, .min = 4, .max = 18, .advertised_min = 4, .handle = &handle};
+
+}  // namespace squall::broker

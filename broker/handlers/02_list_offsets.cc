@@ -1,0 +1,92 @@
+// ListOffsets: the offset of a time, or of the start or the end.
+#include <set>
+
+#include "broker/broker_state.h"
+#include "broker/handlers/handler.h"
+#include "broker/topic_lookup.h"
+#include "protocol/messages/list_offsets.h"
+
+namespace squall::broker {
+namespace {
+
+using protocol::ErrorCode;
+using Answer = protocol::ListOffsetsResponse::ListOffsetsPartitionResponse;
+
+// Timestamps with a meaning of their own, and the first version of the request that knows them.
+constexpr std::int64_t latest = -1;
+constexpr std::int64_t earliest = -2;
+constexpr std::int64_t max_timestamp = -3;            // from version 7
+constexpr std::int64_t earliest_local = -4;           // from version 8
+constexpr std::int64_t latest_tiered = -5;            // from version 9
+constexpr std::int64_t earliest_pending_upload = -6;  // from version 11
+
+ErrorCode check_timestamp(std::int16_t version, std::int64_t timestamp) {
+  const bool known = timestamp >= earliest || (timestamp == max_timestamp && version >= 7) ||
+                     (timestamp == earliest_local && version >= 8) || (timestamp == latest_tiered && version >= 9) ||
+                     (timestamp == earliest_pending_upload && version >= 11);
+  return known ? ErrorCode::none : ErrorCode::unsupported_version;
+}
+
+using Found = std::expected<std::optional<log::TimestampOffset>, log::LogError>;
+
+Found look_up(log::Log& log, std::int64_t timestamp, bool read_committed) {
+  const Offset end = read_committed ? log.last_stable_offset() : log.high_watermark();
+  const Offset start = log.log_start_offset();
+  switch (timestamp) {
+    case latest: return log::TimestampOffset{-1, end, log.latest_epoch()};
+    case earliest:
+    case earliest_local: return log::TimestampOffset{-1, start, log.epoch_at(start)};
+    case latest_tiered:
+    case earliest_pending_upload: return std::nullopt;  // nothing is ever tiered: offset -1
+    case max_timestamp: return log.offset_of_max_timestamp();
+    default: return log.offset_for_timestamp(timestamp, end);
+  }
+}
+
+void answer_with(const Found& found, std::int16_t version, Answer& answer) {
+  constexpr std::int16_t first_with_epoch = 4;
+  if (!found) {
+    answer.error_code = wire(error_code_of(found.error()));
+  } else if (found->has_value()) {
+    answer.timestamp = (*found)->timestamp_ms;
+    answer.offset = (*found)->offset.value();
+    if (version >= first_with_epoch) answer.leader_epoch = (*found)->leader_epoch.value();
+  }
+}
+
+Disposition handle(RequestContext& context) {
+  protocol::ListOffsetsRequest request;
+  if (!context.decode_body(request)) return Disposition::close;
+  protocol::ListOffsetsResponse response;
+  std::set<std::pair<std::string_view, std::int32_t>> seen;
+  for (const auto& topic : request.topics) {
+    auto& answers = response.topics.emplace_back();
+    answers.name = topic.name;
+    context.broker.world.charge(runtime::Cost::partition, topic.partitions.size());
+    for (const auto& partition : topic.partitions) {
+      Answer& answer = answers.partitions.emplace_back();
+      answer.partition_index = partition.partition_index;
+      ErrorCode error = check_timestamp(context.version, partition.timestamp);
+      if (!seen.emplace(topic.name, partition.partition_index).second) error = ErrorCode::invalid_request;
+      FoundPartition found;
+      if (error == ErrorCode::none) {
+        found = find_partition(context.broker, topic.name, {}, partition.partition_index);
+        error = found.error;
+      }
+      if (error == ErrorCode::none) error = check_leader_epoch(*found.partition, partition.current_leader_epoch);
+      answer.error_code = wire(error);
+      if (error == ErrorCode::none) {
+        answer_with(look_up(found.partition->log(), partition.timestamp, request.isolation_level == 1), context.version,
+                    answer);
+      }
+      context.broker.metrics.error(answer.error_code);
+    }
+  }
+  return context.answer(response);
+}
+
+}  // namespace
+
+const ApiHandler list_offsets_handler{.key = 2, .min = 1, .max = 11, .advertised_min = 1, .handle = &handle};
+
+}  // namespace squall::broker

@@ -1,0 +1,131 @@
+// Metadata: brokers, topics, leaders; makes a topic that does not exist if both sides allow it.
+#include <algorithm>
+
+#include "broker/broker_state.h"
+#include "broker/handlers/handler.h"
+#include "broker/topic_lookup.h"
+#include "protocol/messages/metadata.h"
+
+namespace squall::broker {
+namespace {
+
+using protocol::ErrorCode;
+using Answer = protocol::MetadataResponse::MetadataResponseTopic;
+
+std::vector<std::int32_t> ids(const std::vector<NodeId>& nodes) {
+  std::vector<std::int32_t> result;
+  for (const NodeId node : nodes) result.push_back(node.value());
+  return result;
+}
+
+void describe(const BrokerState& broker, const TopicImage& topic, Answer& answer) {
+  answer.name = topic.name;
+  answer.topic_id = topic.id;
+  answer.is_internal = topic.name == "__consumer_offsets" || topic.name == "__transaction_state";
+  for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
+    const PartitionImage& image = topic.partitions[i];
+    auto& partition = answer.partitions.emplace_back();
+    partition.partition_index = static_cast<std::int32_t>(i);
+    partition.leader_id = image.leader.value();
+    partition.leader_epoch = image.leader_epoch.value();
+    partition.replica_nodes = ids(image.replicas);
+    partition.isr_nodes = ids(image.in_sync_replicas);
+    const PartitionRef& held = broker.partitions->find(topic.name, partition.partition_index);
+    if (image.leader == broker.config.node_id && held != nullptr && !held->online()) {
+      partition.error_code = wire(ErrorCode::leader_not_available);
+      partition.leader_id = -1;
+      partition.offline_replicas = {broker.config.node_id.value()};
+    }
+  }
+}
+
+ErrorCode create_missing(BrokerState& broker, const std::vector<std::string>& names,
+                         std::map<std::string, ErrorCode, std::less<>>& errors) {
+  protocol::CreateTopicsRequest request;
+  for (const std::string& name : names) {
+    auto& topic = request.topics.emplace_back();
+    topic.name = name;
+    topic.num_partitions = -1;
+    topic.replication_factor = -1;
+  }
+  const auto created = broker.metadata->create_topics(request);
+  if (!created) return created.error();
+  for (const auto& topic : created->topics) {
+    const auto code = static_cast<ErrorCode>(topic.error_code);
+    errors[topic.name] = code == ErrorCode::topic_already_exists ? ErrorCode::none : code;
+  }
+  return ErrorCode::none;
+}
+
+// Names of the request that are no topics yet and may become some.
+std::vector<std::string> missing_names(const MetadataImage& image, const protocol::MetadataRequest& request) {
+  std::vector<std::string> names;
+  for (const auto& topic : *request.topics) {
+    if (!topic.name || !topic.topic_id.is_zero() || image.find(*topic.name) != nullptr || check_topic_name(*topic.name))
+      continue;
+    if (std::ranges::find(names, *topic.name) == names.end()) names.push_back(*topic.name);
+  }
+  return names;
+}
+
+void describe_wanted(RequestContext& context, const protocol::MetadataRequest& request, protocol::MetadataResponse& response) {
+  BrokerState& broker = context.broker;
+  std::map<std::string, ErrorCode, std::less<>> errors;
+  const bool may_create = broker.config.auto_create_topics && request.allow_auto_topic_creation;
+  const std::vector<std::string> missing =
+      may_create ? missing_names(*broker.metadata->image(), request) : std::vector<std::string>{};
+  ErrorCode creation = ErrorCode::none;
+  if (!missing.empty()) creation = create_missing(broker, missing, errors);
+  const auto image = broker.metadata->image();
+  for (const auto& wanted : *request.topics) {
+    Answer& answer = response.topics.emplace_back();
+    const bool by_id = !wanted.topic_id.is_zero();
+    const MetadataImage::Topic topic = by_id ? image->find(wanted.topic_id) : image->find(wanted.name.value_or(""));
+    if (topic != nullptr) {
+      describe(broker, *topic, answer);
+      continue;
+    }
+    answer.name = wanted.name;
+    answer.topic_id = wanted.topic_id;
+    ErrorCode error = by_id ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
+    if (!by_id && check_topic_name(wanted.name.value_or(""))) error = ErrorCode::invalid_topic_exception;
+    if (const auto told = errors.find(wanted.name.value_or("")); told != errors.end() && told->second != ErrorCode::none) {
+      error = told->second;
+    }
+    if (!by_id && creation != ErrorCode::none) error = ErrorCode::leader_not_available;
+    answer.error_code = wire(error);
+    broker.metrics.error(answer.error_code);
+    constexpr std::int16_t first_with_null_names = 12;
+    if (context.version < first_with_null_names && !answer.name) answer.name = "";
+  }
+}
+
+Disposition handle(RequestContext& context) {
+  BrokerState& broker = context.broker;
+  protocol::MetadataRequest request;
+  if (!context.decode_body(request)) return Disposition::close;
+  protocol::MetadataResponse response;
+  const ListenerState& listener = *context.connection.listener;
+  auto& self = response.brokers.emplace_back();
+  self.node_id = broker.config.node_id.value();
+  self.host = listener.advertised_host;
+  self.port = listener.advertised_port;
+  self.rack = broker.config.rack;
+  response.cluster_id = broker.cluster_id;
+  response.controller_id = broker.config.node_id.value();
+  const bool all = !request.topics || (context.version == 0 && request.topics->empty());
+  if (all) {
+    const auto image = broker.metadata->image();
+    for (const auto& [name, topic] : image->topics) describe(broker, *topic, response.topics.emplace_back());
+  } else {
+    describe_wanted(context, request, response);
+  }
+  broker.world.charge(runtime::Cost::partition, response.topics.size());
+  return context.answer(response);
+}
+
+}  // namespace
+
+const ApiHandler metadata_handler{.key = 3, .min = 0, .max = 13, .advertised_min = 0, .handle = &handle};
+
+}  // namespace squall::broker

@@ -1,0 +1,33 @@
+// The HTTP page that shows the node's metrics to Prometheus (`squall.metrics.port`): GET /metrics, one request a connection.
+#pragma once
+
+#include <memory>
+
+#include "runtime/gate.h"
+#include "runtime/io.h"
+#include "runtime/task.h"
+#include "runtime/world.h"
+
+namespace squall::broker {
+
+class MetricsServer {
+ public:
+  // May wait.
+  [[nodiscard]] static runtime::Result<std::unique_ptr<MetricsServer>> open(runtime::World& world,
+                                                                            const runtime::Endpoint& endpoint);
+  MetricsServer(runtime::World& world, std::unique_ptr<runtime::Listener> listener);
+  [[nodiscard]] runtime::Endpoint local() const { return listener_->local(); }
+  // May wait, at most as long as a slow reader is waited for.
+  void stop();
+
+ private:
+  void accept();
+  void answer(runtime::Connection& connection);
+
+  runtime::World& world_;
+  std::unique_ptr<runtime::Listener> listener_;
+  runtime::Gate gate_;
+  runtime::Task<void> acceptor_;
+};
+
+}  // namespace squall::broker

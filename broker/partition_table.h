@@ -1,0 +1,75 @@
+// The partitions that this broker holds, found by name or by topic id. Follows the metadata image: `apply` opens and removes
+// logs so that the table agrees with it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/metadata_image.h"
+#include "broker/partition.h"
+#include "log/log_manager.h"
+#include "runtime/world.h"
+
+namespace squall::broker {
+
+using PartitionRef = std::shared_ptr<Partition>;
+
+class PartitionTable {
+ public:
+  // `config_of` gives the configuration that a topic has at the time it is asked.
+  PartitionTable(runtime::World& world, log::LogManager& logs, NodeId node,
+                 std::function<TopicConfig(std::string_view)> config_of)
+      : world_{world}, logs_{logs}, node_{node}, config_of_{std::move(config_of)} {}
+
+  // Null if there is none.
+  [[nodiscard]] const PartitionRef& find(std::string_view topic, std::int32_t index) const;
+  [[nodiscard]] const PartitionRef& find(Uuid topic, std::int32_t index) const;
+  [[nodiscard]] bool knows(Uuid topic) const { return by_id_.contains(topic); }
+  [[nodiscard]] bool knows(std::string_view topic) const { return by_name_.contains(topic); }
+
+  // Makes the table agree with `image` in the topics named: logs are made durable before it returns. May wait; calls take
+  // turns.
+  void apply(const MetadataImage& image, const std::vector<std::string>& topics);
+  // At start: all topics of `image`; logs of no topic in it are set aside as strays. May wait.
+  void load(const MetadataImage& image);
+
+  // All partitions, by topic name and number.
+  [[nodiscard]] std::vector<PartitionRef> all() const;
+
+ private:
+  struct Topic {
+    std::string name;
+    Uuid id;
+    std::vector<PartitionRef> partitions;  // by number; null: not on this broker
+  };
+  using TopicRef = std::shared_ptr<Topic>;
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+  };
+  struct IdHash {
+    std::size_t operator()(const Uuid& id) const {
+      return static_cast<std::size_t>(id.most_significant ^ id.least_significant);
+    }
+  };
+
+  void remove(std::string_view name);
+  void put(const TopicImage& topic, bool announce);
+  void configure(const Topic& topic);
+  PartitionRef opened(const TopicImage& topic, std::size_t index);
+
+  runtime::World& world_;
+  log::LogManager& logs_;
+  NodeId node_;
+  std::function<TopicConfig(std::string_view)> config_of_;
+  std::unordered_map<std::string, TopicRef, NameHash, std::equal_to<>> by_name_;  // looked up only, never walked
+  std::unordered_map<Uuid, TopicRef, IdHash> by_id_;
+  std::map<std::string, TopicRef, std::less<>> ordered_;
+};
+
+}  // namespace squall::broker

@@ -1,0 +1,122 @@
+#include "broker/server.h"
+
+#include <fmt/format.h>
+
+#include "broker/broker_state.h"
+#include "broker/connection_server.h"
+#include "runtime/deadline.h"
+
+namespace squall::broker {
+namespace {
+
+// Whether connecting to `host` makes sense only on the listening machine itself.
+bool is_wildcard(std::string_view host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
+
+}  // namespace
+
+Server::Server(BrokerState& broker)
+    : broker_{broker},
+      memory_{broker.world, broker.config.queued_max_request_bytes, *broker.metrics.request_memory},
+      slots_{broker.world, broker.config.queued_max_requests},
+      gate_{broker.world} {}
+
+Server::~Server() = default;
+
+std::expected<void, std::string> Server::bind() {
+  for (const ListenerConfig& config : broker_.config.listeners) {
+    auto socket = broker_.world.listen({config.host, config.port});
+    if (!socket) {
+      return std::unexpected(fmt::format("cannot listen on {}://{}:{}: {}; choose another port or stop what uses it",
+                                         config.name, config.host, config.port, runtime::to_string(socket.error())));
+    }
+    ListenerState state{.config = config, .local = (*socket)->local(), .advertised_host = config.advertised_host};
+    if (state.advertised_host.empty()) state.advertised_host = config.host;
+    if (is_wildcard(state.advertised_host)) state.advertised_host = "localhost";
+    state.advertised_port = config.advertised_port != 0 ? config.advertised_port : state.local.port;
+    broker_.endpoints.push_back(state.local);
+    broker_.listeners.push_back(std::move(state));
+    sockets_.push_back(std::move(*socket));
+  }
+  return {};
+}
+
+void Server::start() {
+  for (std::size_t i = 0; i < sockets_.size(); ++i) {
+    const ListenerState& listener = broker_.listeners[i];
+    broker_.world.emit(runtime::EventName::listener_opened,
+                       {{"host", listener.local.host}, {"port", static_cast<std::int64_t>(listener.local.port)}});
+    acceptors_.push_back(runtime::start_task(broker_.world, "accept", [this, i] { accept_from(i); }));
+  }
+}
+
+void Server::accept_from(std::size_t listener) {
+  constexpr Duration pause = std::chrono::milliseconds{50};
+  while (true) {
+    auto connection = sockets_[listener]->accept();
+    if (connection) {
+      broker_.world.charge(runtime::Cost::connection, 1);
+      admit(std::move(*connection), broker_.listeners[listener]);
+    } else if (connection.error() == runtime::IoError::closed) {
+      return;
+    } else {
+      runtime::sleep_for(broker_.world, pause);  // out of descriptors, or a peer that was gone already: others may do better
+    }
+  }
+}
+
+void Server::admit(std::unique_ptr<runtime::Connection> connection, const ListenerState& listener) {
+  const std::string host = connection->peer().host;
+  const auto from_host = per_host_.find(host);
+  const bool too_many = connections_.size() >= broker_.config.max_connections ||
+                        (from_host != per_host_.end() && from_host->second >= broker_.config.max_connections_per_ip);
+  auto inside = gate_.enter();
+  if (too_many || !inside) {
+    broker_.metrics.rejected->add();
+    if (too_many) {
+      broker_.world.emit(runtime::EventName::request_rejected, {{"reason", "too-many-connections"}, {"peer", host}});
+    }
+    connection->close();
+    return;
+  }
+  broker_.metrics.accepted->add();
+  const std::int64_t id = ++next_id_;
+  broker_.world.spawn("connection", [this, &listener, id, held = std::move(*inside), socket = std::move(connection)]() mutable {
+    serve(std::move(socket), listener, id);
+  });
+}
+
+void Server::serve(std::unique_ptr<runtime::Connection> connection, const ListenerState& listener, std::int64_t id) {
+  // Undone however the fiber ends.
+  struct Entry {
+    Server& server;
+    std::string host;
+    std::list<ConnectionServer*>::iterator place;
+    ~Entry() {
+      server.connections_.erase(place);
+      const auto at = server.per_host_.find(host);
+      if (--at->second == 0) server.per_host_.erase(at);
+      server.broker_.metrics.connections->set(static_cast<std::int64_t>(server.connections_.size()));
+    }
+  };
+  ConnectionServer served{broker_, *connection, listener, id};
+  const std::string host = connection->peer().host;
+  ++per_host_[host];
+  const Entry entry{*this, host, connections_.insert(connections_.end(), &served)};
+  broker_.metrics.connections->set(static_cast<std::int64_t>(connections_.size()));
+  broker_.world.emit(runtime::EventName::connection_opened, {{"connection", id}, {"peer", host}});
+  const std::string_view reason = served.run();
+  connection->close();
+  broker_.world.emit(runtime::EventName::connection_closed, {{"connection", id}, {"reason", reason}});
+}
+
+void Server::stop(Instant deadline) {
+  for (const auto& socket : sockets_) socket->close();
+  for (auto& acceptor : acceptors_) (void)acceptor.join();
+  gate_.close();
+  for (ConnectionServer* connection : connections_) connection->stop_when_idle();
+  if (gate_.close_and_wait_until(deadline)) return;
+  for (ConnectionServer* connection : connections_) connection->stop_now();
+  gate_.close_and_wait();
+}
+
+}  // namespace squall::broker

@@ -1,0 +1,64 @@
+// Accepts connections and serves them, each on a fiber of its own.
+//
+// Of one connection, one request is handled at a time, and its response is sent before the next is begun: Kafka's rule (it
+// mutes the channel), which is what keeps responses in order, and the in-flight cap. What a client sends ahead stays in the
+// socket, or in the connection's buffer, until then.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/buffer_pool.h"
+#include "broker/request_memory.h"
+#include "runtime/gate.h"
+#include "runtime/io.h"
+#include "runtime/semaphore.h"
+#include "runtime/task.h"
+
+namespace squall::broker {
+
+struct BrokerState;
+struct ListenerState;
+class ConnectionServer;
+
+class Server {
+ public:
+  explicit Server(BrokerState& broker);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // May wait. Binds all listeners of the configuration into `BrokerState::listeners`; fails with one clear line.
+  [[nodiscard]] std::expected<void, std::string> bind();
+  // Begins to accept.
+  void start();
+  // Accepts nothing more; waits for requests in flight until `deadline`, closes all connections, and waits for their fibers.
+  void stop(Instant deadline);
+
+  [[nodiscard]] RequestMemory& memory() { return memory_; }
+  [[nodiscard]] BufferPool& buffers() { return buffers_; }
+  [[nodiscard]] runtime::Semaphore& slots() { return slots_; }
+  [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+
+ private:
+  void accept_from(std::size_t listener);
+  void admit(std::unique_ptr<runtime::Connection> connection, const ListenerState& listener);
+  void serve(std::unique_ptr<runtime::Connection> connection, const ListenerState& listener, std::int64_t id);
+
+  BrokerState& broker_;
+  RequestMemory memory_;
+  BufferPool buffers_;
+  runtime::Semaphore slots_;  // queued.max.requests
+  std::vector<std::unique_ptr<runtime::Listener>> sockets_;
+  std::vector<runtime::Task<void>> acceptors_;
+  std::list<ConnectionServer*> connections_;
+  std::map<std::string, std::size_t, std::less<>> per_host_;
+  std::int64_t next_id_ = 0;
+  runtime::Gate gate_;
+};
+
+}  // namespace squall::broker

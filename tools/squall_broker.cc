@@ -1,0 +1,167 @@
+// squall-broker: the broker on the real world.
+#include <fmt/format.h>
+#include <netdb.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "broker/broker.h"
+#include "broker/config.h"
+#include "runtime/linux/linux_world.h"
+#include "runtime/task.h"
+
+namespace {
+
+using squall::ExitCode;
+using squall::broker::Broker;
+using squall::broker::BrokerConfig;
+using squall::broker::ConfigSource;
+
+constexpr std::string_view version = "0.1.0";
+
+struct Arguments {
+  std::string config_file;
+  std::vector<std::string> overrides;
+  std::string data_dir;
+  int port = -1;
+  std::string events = "info";
+  bool show_version = false;
+  bool show_config_help = false;
+  bool show_config_reference = false;
+};
+
+int complain(ExitCode code, std::string_view what) {
+  fmt::print(stderr, "squall-broker: {}\n", what);
+  return static_cast<int>(code);
+}
+
+std::expected<ConfigSource, std::string> config_source(const Arguments& arguments) {
+  ConfigSource source;
+  std::array<char, 4096> here{};
+  if (::getcwd(here.data(), here.size()) != nullptr) source.working_dir = here.data();
+  if (!arguments.config_file.empty()) {
+    std::ifstream in{arguments.config_file, std::ios::binary};
+    std::ostringstream text;
+    if (in) text << in.rdbuf();
+    if (!in) {
+      return std::unexpected(
+          fmt::format("cannot read {}: {}; give an existing file with --config", arguments.config_file, std::strerror(errno)));
+    }
+    source.file = arguments.config_file;
+    source.text = text.str();
+  }
+  if (!arguments.data_dir.empty()) source.overrides.emplace_back("log.dirs", arguments.data_dir);
+  if (arguments.port >= 0) source.overrides.emplace_back("listeners", fmt::format("PLAINTEXT://:{}", arguments.port));
+  for (const std::string& override_text : arguments.overrides) {
+    const std::size_t equals = override_text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return std::unexpected(fmt::format("--override {}: write it as key=value", override_text));
+    }
+    source.overrides.emplace_back(override_text.substr(0, equals), override_text.substr(equals + 1));
+  }
+  return source;
+}
+
+// This machine's name if others can resolve it, else the loopback address.
+std::string own_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "127.0.0.1";
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(name.data(), nullptr, nullptr, &found) != 0) return "127.0.0.1";
+  ::freeaddrinfo(found);
+  return name.data();
+}
+
+// A listener on all interfaces must still be told to clients by a name.
+void advertise(BrokerConfig& config) {
+  for (auto& listener : config.listeners) {
+    const bool everywhere = listener.host.empty() || listener.host == "0.0.0.0" || listener.host == "::";
+    if (everywhere && listener.advertised_host.empty()) listener.advertised_host = own_name();
+  }
+}
+
+squall::runtime::EventLevel event_level(const std::string& name) {
+  using enum squall::runtime::EventLevel;
+  return name == "debug" ? debug : name == "warn" ? warn : name == "off" ? off : info;
+}
+
+int serve(BrokerConfig config, const Arguments& arguments) {
+  squall::runtime::LinuxOptions options;
+  options.handle_signals = true;
+  options.least_level = event_level(arguments.events);
+  squall::runtime::LinuxWorld world{options};
+  int code = 0;
+  world.run([&] {
+    Broker broker{world, std::move(config)};
+    if (const auto started = broker.start(); !started) {
+      code = complain(started.error().code, started.error().message);
+      return;
+    }
+    auto watcher = squall::runtime::start_task(world, "failure-watch", [&] {
+      if (const std::string why = broker.wait_until_failed(); !why.empty()) {
+        code = complain(ExitCode::storage_failed, why);
+        world.request_stop();
+      }
+    });
+    world.wait_for_stop();
+    broker.stop();
+    (void)watcher.join();
+  });
+  return code;
+}
+
+int run(const Arguments& arguments) {
+  const auto source = config_source(arguments);
+  if (!source) return complain(ExitCode::bad_usage, source.error());
+  auto parsed = squall::broker::parse_broker_config(*source);
+  if (!parsed) return complain(ExitCode::bad_usage, parsed.error());
+  for (const std::string& warning : parsed->warnings) fmt::print(stderr, "squall-broker: warning: {}\n", warning);
+  advertise(parsed->config);
+  return serve(std::move(parsed->config), arguments);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app{"squall-broker: a Kafka-compatible broker and controller in one node"};
+  app.add_option("--config", arguments.config_file, "server.properties, with Kafka's names");
+  app.add_option("--override", arguments.overrides, "key=value that wins over the file; may be repeated")->take_all();
+  app.add_option("--data-dir", arguments.data_dir, "where to keep the logs (log.dirs)");
+  app.add_option("--port", arguments.port, "port to listen on, on all interfaces (listeners); 0: any")
+      ->check(CLI::Range(0, 65535));
+  app.add_option("--events", arguments.events, "least level of events that are logged")
+      ->check(CLI::IsMember({"debug", "info", "warn", "off"}));
+  app.add_flag("--version", arguments.show_version, "print the version and end");
+  app.add_flag("--help-config", arguments.show_config_help, "list all keys of server.properties and end");
+  app.add_flag("--print-config-reference", arguments.show_config_reference, "print docs/configuration.md and end");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool asked = error.get_exit_code() == 0;
+    (void)app.exit(error);
+    return asked ? 0 : static_cast<int>(ExitCode::bad_usage);
+  }
+  if (arguments.show_version) {
+    fmt::print("squall-broker {} (Kafka protocol 4.2)\n", version);
+    return 0;
+  }
+  if (arguments.show_config_help) {
+    fmt::print("{}", squall::broker::config_help());
+    return 0;
+  }
+  if (arguments.show_config_reference) {
+    fmt::print("{}", squall::broker::config_reference_page());
+    return 0;
+  }
+  return run(arguments);
+}

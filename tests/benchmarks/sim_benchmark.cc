@@ -106,12 +106,16 @@ void appends(benchmark::State& state) {
   Simulation simulation{SimulationOptions{}};
   std::uint64_t count = 0;
   simulation.add_node({.name = "a"}).start("main", [&](runtime::World& world) {
-    auto file = *world.open("/log", OpenMode::create);
     const ByteBuffer bytes(1024);
+    auto file = *world.open("/log", OpenMode::create);
     for (std::uint64_t at = 0;; at += bytes.size(), ++count) {
+      if (at == 64 * 1024 * bytes.size()) {  // the next segment
+        if (!file->sync() || !world.remove("/log") || !world.sync_dir("/")) return;
+        file = *world.open("/log", OpenMode::create);
+        at = 0;
+      }
       if (!runtime::pwrite_all(*file, bytes, at)) return;
       if (count % 64 == 0) world.sleep_until(world.now() + 1ms);
-      if (count % 100'000 == 0 && (!file->sync() || !file->truncate(0))) return;
     }
   });
   for (auto _ : state) simulation.run_for(10ms);

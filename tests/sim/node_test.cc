@@ -20,10 +20,10 @@ struct Unwound {
 };
 
 TEST(Node, ACrashUnwindsEveryFiberAndItsWorldDoesNothingAnyMore) {
+  int unwound = 0;  // before the simulation, whose end unwinds the second process
+  int went_on = 0;
   Simulation simulation{quiet()};
   Node& node = simulation.add_node({.name = "a"});
-  int unwound = 0;
-  int went_on = 0;
   runtime::World* first = nullptr;
   node.start("main", [&](runtime::World& world) {
     if (first == nullptr) first = &world;

@@ -1,0 +1,215 @@
+#include <gtest/gtest.h>
+
+#include "log/log_manager.h"
+#include "log/meta_properties.h"
+#include "tests/log/log_fixture.h"
+
+namespace squall::log {
+namespace {
+
+using ManagerTest = LogFixture;
+
+TEST_F(ManagerTest, ANewDirectoryGetsAnIdentityThatStays) {
+  Uuid id;
+  boot([&](LogManager& manager) {
+    id = manager.dirs().at(0).directory_id;
+    EXPECT_FALSE(id.is_zero());
+    EXPECT_FALSE(manager.was_clean_shutdown());
+  });
+  boot(
+      [&](LogManager& manager) {
+        EXPECT_EQ(manager.dirs().at(0).directory_id, id);
+        EXPECT_TRUE(manager.was_clean_shutdown());
+        EXPECT_EQ(manager.previous_broker_epoch(), 7);
+      },
+      End::crash);
+  boot([&](LogManager& manager) {  // KAFKA-10471: the mark was removed when loading began
+    EXPECT_FALSE(manager.was_clean_shutdown());
+    EXPECT_EQ(manager.previous_broker_epoch(), -1);
+  });
+}
+
+TEST_F(ManagerTest, ADirectoryOfSomebodyElseIsRefusedInOneClearLine) {
+  boot([&](LogManager&) {});
+  const auto meta = [&](std::string_view text) { disk_.put("/d1/meta.properties", as_bytes(text)); };
+  meta("version=1\ncluster.id=other\nnode.id=1\n");
+  boot([&](LogManager&) { FAIL(); });
+  EXPECT_EQ(open_error_->reason, "meta.properties: belongs to cluster other, not MkU3OEVBNTcwNTJENDM2Qg");
+  meta("version=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qg\nnode.id=2\n");
+  boot([&](LogManager&) { FAIL(); });
+  EXPECT_EQ(open_error_->reason, "meta.properties: belongs to node 2, not 1");
+  meta("\x01\x02garbage");
+  boot([&](LogManager&) { FAIL(); });
+  EXPECT_TRUE(open_error_->reason.starts_with("meta.properties: ")) << open_error_->reason;
+}
+
+TEST_F(ManagerTest, ADirectoryIsLocked) {
+  boot([&](LogManager&) {
+    LogManager second{*world_, options()};
+    const auto opened = second.open();
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_EQ(opened.error().reason, "another process uses this log directory");
+  });
+}
+
+TEST_F(ManagerTest, LogsAreFoundAgain) {
+  boot([&](LogManager& manager) {
+    for (int i = 0; i < 3; ++i) {
+      const auto log = manager.create_log({"orders", PartitionIndex{i}}, orders_id);
+      ASSERT_TRUE(log.has_value());
+      ASSERT_TRUE(append(**log, {.records = i + 1}).has_value());
+      (*log)->update_high_watermark(Offset{i});
+    }
+    EXPECT_EQ(*manager.create_log(orders, orders_id), manager.find(orders)) << "the same one";
+  });
+  boot([&](LogManager& manager) {
+    ASSERT_EQ(manager.logs().size(), 3U);
+    for (int i = 0; i < 3; ++i) {
+      const auto log = manager.find({"orders", PartitionIndex{i}});
+      EXPECT_EQ(log->topic_id(), orders_id);
+      EXPECT_EQ(log->log_end_offset(), Offset{i + 1});
+      EXPECT_EQ(log->high_watermark(), Offset{i});
+      EXPECT_EQ(log->recovery_point(), Offset{i + 1});
+    }
+  });
+}
+
+TEST_F(ManagerTest, NewLogsGoWhereTheFewestAre) {
+  dirs_ = {"/d1", "/d2", "/d3"};
+  boot([&](LogManager& manager) {
+    for (int i = 0; i < 9; ++i) ASSERT_TRUE(manager.create_log({"t", PartitionIndex{i}}, orders_id).has_value());
+    for (const auto& dir : manager.dirs()) EXPECT_EQ(dir.logs.size(), 3U) << dir.path;
+  });
+}
+
+TEST_F(ManagerTest, ALogInTwoDirectoriesIsRefused) {
+  dirs_ = {"/d1", "/d2"};
+  boot([&](LogManager& manager) { ASSERT_TRUE(manager.create_log(orders, orders_id).has_value()); });
+  const auto second = disk_.directory("/d2");
+  second->directories["orders-0"] = second->durable_directories["orders-0"] = std::make_shared<tests::MemoryDirectory>();
+  boot([&](LogManager&) { FAIL(); });
+  EXPECT_EQ(open_error_->reason, "orders-0 is in another log directory, too");
+}
+
+TEST_F(ManagerTest, OneFailedDirectoryDoesNotStopTheOthers) {
+  dirs_ = {"/d1", "/d2"};
+  boot(
+      [&](LogManager& manager) {
+        const auto first = *manager.create_log({"t", PartitionIndex{0}}, orders_id);
+        const auto second = *manager.create_log({"t", PartitionIndex{1}}, orders_id);
+        world_->fault = [](std::string_view call, const std::string& file) -> std::optional<runtime::IoError> {
+          if (call == "pwritev" && file.starts_with("/d1/")) return runtime::IoError::io_failure;
+          return std::nullopt;
+        };
+        EXPECT_FALSE(append(*first).has_value());
+        EXPECT_TRUE(append(*second).has_value());
+        EXPECT_FALSE(manager.dirs()[0].online);
+        EXPECT_TRUE(manager.dirs()[1].online);
+        EXPECT_EQ(manager.create_log({"t", PartitionIndex{2}}, orders_id).value()->state().dir->path(), "/d2");
+        EXPECT_EQ(failed_dirs_, std::vector<std::string>{"/d1"});
+      },
+      End::clean);
+  EXPECT_EQ(disk_.file("/d1/.kafka_cleanshutdown"), nullptr) << "it did not stop cleanly";
+  EXPECT_NE(disk_.file("/d2/.kafka_cleanshutdown"), nullptr);
+  boot([&](LogManager& manager) { EXPECT_EQ(manager.logs().size(), 3U); });
+}
+
+TEST_F(ManagerTest, WithoutAnyDirectoryItDoesNotOpen) {
+  boot([&](LogManager&) { FAIL(); }, End::crash, 1,
+       [](tests::MemoryWorld& world) {
+         world.fault = [](std::string_view, const std::string&) { return std::optional{runtime::IoError::read_only}; };
+       });
+  EXPECT_EQ(open_error_->reason, "no log directory is usable");
+}
+
+TEST_F(ManagerTest, ARemovedLogIsGoneAtOnceAndItsFilesLater) {
+  boot([&](LogManager& manager) {
+    const auto log = *manager.create_log(orders, orders_id);
+    ASSERT_TRUE(append(*log).has_value());
+    ASSERT_TRUE(manager.remove_log(orders).has_value());
+    EXPECT_EQ(manager.find(orders), nullptr);
+    EXPECT_EQ(append(*log).error().code, LogError::not_found);
+    EXPECT_EQ(disk_.directory("/d1/orders-0"), nullptr);
+    ASSERT_EQ(disk_.directory("/d1")->directories.size(), 1U);
+    EXPECT_TRUE(disk_.directory("/d1")->directories.begin()->first.ends_with("-delete"));
+    const auto again = manager.create_log(orders, Uuid{9, 9});
+    ASSERT_TRUE(again.has_value());
+    EXPECT_EQ((*again)->log_end_offset(), Offset{0});
+    world_->sleep_until(world_->now() + std::chrono::milliseconds{config_.file_delete_delay_ms + 1});
+    EXPECT_EQ(disk_.directory("/d1")->directories.size(), 1U);
+    EXPECT_TRUE(append(**again).has_value());
+    EXPECT_EQ(manager.remove_log({"nope", PartitionIndex{0}}).error(), LogError::not_found);
+  });
+}
+
+TEST_F(ManagerTest, WhatWasLeftOfARemovedLogGoesAtTheNextStart) {
+  boot([&](LogManager& manager) {
+    ASSERT_TRUE(manager.create_log(orders, orders_id).has_value());
+    ASSERT_TRUE(manager.remove_log(orders).has_value());
+  });
+  EXPECT_EQ(disk_.directory("/d1")->directories.size(), 1U);
+  boot([&](LogManager& manager) {
+    EXPECT_EQ(manager.logs().size(), 0U);
+    world_->sleep_until(world_->now() + std::chrono::milliseconds{1});
+    EXPECT_EQ(disk_.directory("/d1")->directories.size(), 0U);
+  });
+}
+
+TEST_F(ManagerTest, ARemovalDuringAFlushHarmsNobody) {  // KAFKA-19571
+  config_.segment_bytes = 600;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    disk_ = {};
+    boot(
+        [&](LogManager& manager) {
+          const auto log = *manager.create_log(orders, orders_id);
+          for (int i = 0; i < 10; ++i) ASSERT_TRUE(append(*log, {.value_bytes = 300}).has_value());
+          world_->spawn("flush", [log] { (void)log->flush(); });
+          ASSERT_TRUE(manager.remove_log(orders).has_value());
+          EXPECT_TRUE(manager.dirs()[0].online);
+          EXPECT_TRUE(manager.create_log(orders, Uuid{1, 1}).has_value());
+        },
+        End::clean, seed);
+    EXPECT_EQ(failed_dirs_.size(), 0U) << "seed " << seed;
+  }
+}
+
+TEST_F(ManagerTest, AStrayOfADeletedTopicIsSetAside) {  // KAFKA-14616
+  boot([&](LogManager& manager) {
+    ASSERT_TRUE(append(**manager.create_log(orders, orders_id), {.records = 5}).has_value());
+    const auto fresh = manager.create_log(orders, Uuid{7, 7});
+    ASSERT_TRUE(fresh.has_value());
+    EXPECT_EQ((*fresh)->log_end_offset(), Offset{0});
+    EXPECT_EQ((*fresh)->topic_id(), (Uuid{7, 7}));
+  });
+  boot([&](LogManager& manager) {
+    EXPECT_EQ(manager.logs().size(), 1U) << "the stray is not served";
+    EXPECT_EQ(disk_.directory("/d1")->directories.size(), 2U) << "and not deleted";
+  });
+}
+
+TEST_F(ManagerTest, AShutdownLeavesNoFiber) {
+  boot([&](LogManager& manager) {
+    const auto log = *manager.create_log(orders, orders_id);
+    ASSERT_TRUE(append(*log).has_value());
+    ASSERT_TRUE(log->roll().has_value());
+    manager.shutdown();
+    EXPECT_EQ(world_->fibers(), 1U) << "the one that runs this test";
+    EXPECT_EQ(append(*log).error().code, LogError::not_found);
+  });
+}
+
+TEST_F(ManagerTest, CheckpointsThatMakeNoSenseAreIgnored) {
+  boot([&](LogManager& manager) { ASSERT_TRUE(append(**manager.create_log(orders, orders_id), {.records = 4}).has_value()); });
+  for (const char* name :
+       {"recovery-point-offset-checkpoint", "log-start-offset-checkpoint", "replication-offset-checkpoint"}) {
+    disk_.put("/d1/" + std::string{name}, as_bytes("0\n7\nrubbish"));
+  }
+  boot([&](LogManager& manager) {
+    EXPECT_EQ(manager.find(orders)->log_end_offset(), Offset{4});
+    EXPECT_EQ(all_batches(*manager.find(orders), Offset{0}).size(), 1U);
+    EXPECT_EQ(world_->count(runtime::EventName::checkpoint_ignored), 3U);
+  });
+}
+
+}  // namespace
+}  // namespace squall::log

@@ -66,7 +66,9 @@ std::expected<Uuid, LogError> read_topic_id(LogState& log) {
 
 // Locks the directory and compares, or writes, meta.properties. An I/O error takes the directory offline and is no OpenError.
 std::expected<void, OpenError> ManagerState::claim_dir(LogDir& dir) {
-  if (auto made = world.create_dir(dir.path()); !made && made.error() != IoError::already_exists) {
+  auto made = world.create_dir(dir.path());
+  if (made) made = world.sync_dir(parent_of(dir.path()));
+  if (!made && made.error() != IoError::already_exists) {
     (void)dir.fail(made.error(), "create directory");
     return {};
   }

@@ -133,7 +133,15 @@ std::expected<void, LogError> open_segments(LogState& log, const LoadInput& inpu
     if (!segment) return log.failed(segment.error(), "open segment");
     log.segments.push_back(std::move(*segment));
   }
-  if (!log.segments.empty()) return {};
+  if (!log.segments.empty()) {
+    std::size_t below = 0;
+    while (input.log_start && below + 1 < log.segments.size() && log.segments[below + 1]->base_offset() <= *input.log_start) {
+      ++below;
+    }
+    if (below == 0) return {};
+    report.note(RecoveryCase::below_log_start);
+    return log.delete_segments(0, below);
+  }
   report.note(RecoveryCase::no_segment);
   return log.start_segment(input.log_start.value_or(Offset{0}));
 }

@@ -31,6 +31,8 @@
 //   22 log start above the log end                        the log is emptied and begins there
 //   23 high-watermark checkpoint missing or too low       the high watermark is the log start
 //   24 high watermark above the log end                   lowered to it
+//   25 a segment wholly below the log start               removed: a power cut can bring some of those deleted back, in any
+//                                                         order, so that they are no beginning of the log
 #pragma once
 
 #include <array>
@@ -73,6 +75,7 @@ enum class RecoveryCase : std::uint8_t {
   log_start_above_end = 22,
   high_watermark_missing = 23,
   high_watermark_above_end = 24,
+  below_log_start = 25,
 };
 
 struct RecoveryRow {
@@ -82,7 +85,7 @@ struct RecoveryRow {
 };
 
 // The table above, as data.
-inline constexpr std::array<RecoveryRow, 24> recovery_table{{
+inline constexpr std::array<RecoveryRow, 25> recovery_table{{
     {RecoveryCase::deleted_file, "a file marked deleted", false},
     {RecoveryCase::unfinished_file, "an unfinished file", false},
     {RecoveryCase::finished_swap, "a finished swap", false},
@@ -107,6 +110,7 @@ inline constexpr std::array<RecoveryRow, 24> recovery_table{{
     {RecoveryCase::log_start_above_end, "a log start above the log end", true},
     {RecoveryCase::high_watermark_missing, "no high watermark", false},
     {RecoveryCase::high_watermark_above_end, "a high watermark above the log end", false},
+    {RecoveryCase::below_log_start, "a segment below the log start", false},
 }};
 
 // What the checkpoints of the directory say of the log.

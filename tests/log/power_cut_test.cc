@@ -60,7 +60,7 @@ class PowerCutTest : public LogFixture {
     config_.flush_messages = flush_messages;
     config_.file_delete_delay_ms = 0;
     bool ended = false;
-    for (std::uint64_t cut = 1; !ended; cut += 3) {
+    for (std::uint64_t cut = 1; !ended; ++cut) {
       disk_ = {};
       Story story;
       Random random{seed};

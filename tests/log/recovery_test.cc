@@ -331,6 +331,18 @@ TEST_F(RecoveryTest, Row24HighWatermarkAboveEnd) {
   EXPECT_TRUE(report.has(RecoveryCase::high_watermark_above_end));
 }
 
+TEST_F(RecoveryTest, Row25BelowLogStart) {
+  make_log();
+  disk_.erase(path(second_log));  // deleted, as the first one was; but the first one's name came back
+  const auto report =
+      load({.clean = false, .recovery_point = Offset{2}, .log_start = Offset{12}, .high_watermark = Offset{18}}, [](Log& log) {
+        EXPECT_EQ(log.log_start_offset(), Offset{12});
+        EXPECT_EQ(log.log_end_offset(), Offset{18});
+        EXPECT_EQ(log.segment_count(), 1U);
+      });
+  EXPECT_TRUE(report.has(RecoveryCase::below_log_start));
+}
+
 TEST_F(RecoveryTest, NoByteThatIsFlippedAnywhereLosesAFlushedRecordOrStopsTheLoad) {
   make_log();
   std::map<std::string, ByteBuffer> good;

@@ -89,7 +89,7 @@ TEST_F(RollTest, EveryOffsetAndTimestampIsFoundAsAScanWouldFindIt) {
   for (int run = 0; run < 12; ++run) {
     disk_ = {};
     config_ = {};
-    config_.segment_bytes = 3000 + static_cast<std::int32_t>(random.below(20'000));
+    config_.segment_bytes = 8000 + static_cast<std::int32_t>(random.below(20'000));
     config_.index_interval_bytes = static_cast<std::int32_t>(random.below(3000));
     std::vector<std::pair<Offset, std::int64_t>> records;
     const auto verify = [&](Log& log) {

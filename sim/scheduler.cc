@@ -1,6 +1,7 @@
 #include "sim/scheduler.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "base/assert.h"
@@ -113,6 +114,7 @@ runtime::Fiber& Scheduler::spawn(NodeWorld& owner, std::string_view name, runtim
   fiber.owner = &owner;
   if (fiber.id().slot >= slots_.size()) slots_.resize(fiber.id().slot + std::size_t{1});
   slots_[fiber.id().slot] = Slot{};
+  slots_[fiber.id().slot].born = ++births_;
   fiber.queued = true;
   ready_.push_back(&fiber);
   return fiber;
@@ -195,6 +197,8 @@ void Scheduler::unwind_dead() {
       std::vector<runtime::Fiber*> fibers = engine_.living();
       std::erase_if(fibers, [&](const runtime::Fiber* fiber) { return !of_world(fiber); });
       if (fibers.empty()) break;
+      // The youngest first: what a fiber holds may be used by those that it spawned.
+      std::ranges::sort(fibers, std::greater{}, [this](const runtime::Fiber* fiber) { return slots_[fiber->id().slot].born; });
       for (runtime::Fiber* fiber : fibers) {
         fiber->queued = false;
         engine_.resume(*fiber);

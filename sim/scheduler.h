@@ -76,6 +76,7 @@ class Scheduler {
     Instant armed_next = end_of_time;  // of a later one, which counts once that has fired
     std::uint64_t debt_ps = 0;
     bool waiting = false;
+    std::uint64_t born = 0;  // the how-manieth fiber
   };
   [[nodiscard]] Slot& slot_of(const runtime::Fiber& fiber) { return slots_[fiber.id().slot]; }
   void run_one_ready();
@@ -93,6 +94,7 @@ class Scheduler {
   runtime::FiberEngine engine_;
   std::vector<runtime::Fiber*> ready_;
   std::vector<Slot> slots_;  // by fiber slot
+  std::uint64_t births_ = 0;
   std::vector<NodeWorld*> dead_;
   std::uint64_t steps_ = 0;
   std::uint64_t steps_at_instant_ = 0;

@@ -201,7 +201,7 @@ TEST(ProducerSnapshot, HasTheBytesOfItsPage) {  // docs/formats/producer-snapsho
                         0xff, 0xff, 0xff, 0xff,                           // coordinator epoch: none
                         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};  // open transaction: none
   EXPECT_EQ(ByteBuffer(bytes.begin() + 6, bytes.end()), body);
-  EXPECT_EQ(load_be<std::int16_t>(bytes.data()), 1);
+  EXPECT_EQ(ByteBuffer(bytes.begin(), bytes.begin() + 6), (ByteBuffer{0, 1, 0x1b, 0xa0, 0xd1, 0x7e})) << "version and CRC";
 }
 
 TEST(ProducerSnapshot, EveryFlippedByteIsFound) {

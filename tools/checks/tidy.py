@@ -38,7 +38,7 @@ def lint(build, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--seconds", type=float, default=420)
+    parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("file", nargs="*", type=pathlib.Path)
     options = parser.parse_args()
     if not shutil.which("clang-tidy-19"):

@@ -13,7 +13,7 @@ import unittest
 
 from harness import SEED, BrokerTest, consume, kcat, produce
 
-VALUES = [b"value %05d" % i for i in range(5000)]
+VALUES = [b"value %05d " % i + b"x" * 600 for i in range(5000)]  # three segments of the smallest size
 STORAGE_FAILED, CORRUPT_METADATA, BAD_USAGE = 4, 5, 2
 
 
@@ -24,7 +24,7 @@ class BrokenFiles(BrokerTest):
 
     def filled(self, clean):
         """A broker that has acknowledged VALUES and was stopped, cleanly or by SIGKILL."""
-        broker = self.broker(log_segment_bytes=65536)
+        broker = self.broker(log_segment_bytes=1 << 20)
         produce(broker, "kept", VALUES, "-X", "batch.num.messages=100")
         if clean:
             self.assertEqual(broker.stop(), 0, broker.output())

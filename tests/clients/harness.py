@@ -80,6 +80,7 @@ class Broker:
         """The exit code of a process that ends by itself."""
         code = self.process.wait(timeout=seconds)
         self.reader.join(timeout=seconds)
+        self.process.stdout.close()
         return code
 
     def stop(self, seconds=30):

@@ -57,6 +57,8 @@ class Idempotent(BrokerTest):
             broker.start()
         producer.stdin.close()
         rest = producer.stdout.read().splitlines()
+        producer.stdout.close()
+        producer.wait(timeout=60)
         self.assertTrue(rest and rest[-1].startswith("done "), f"the producer ended with {rest[-1:]}\n{broker.output()[-3000:]}")
         count = int(rest[-1].split()[1])
         print(f"{KILLS} kills, {count} records acknowledged, {time.monotonic() - begun:.1f} s")

@@ -58,6 +58,7 @@ void on_dir_failed(BrokerState& state, const std::string& dir) {
   if (state.partitions != nullptr) {
     for (const PartitionRef& partition : state.partitions->all()) partition->notify();
   }
+  if (state.logs == nullptr) return;  // while they are opened: what `open` returns says it
   const bool metadata_lost = dir == state.config.metadata_log_dir;
   const auto dirs = state.logs->dirs();
   const bool none_left = std::ranges::none_of(dirs, [](const log::LogDirInfo& info) { return info.online; });

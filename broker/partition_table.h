@@ -50,7 +50,9 @@ class PartitionTable {
   using TopicRef = std::shared_ptr<Topic>;
   struct NameHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+    std::size_t operator()(std::string_view name) const {
+      return std::hash<std::string_view>{}(name);  // allowed: to look up, never to walk
+    }
   };
   struct IdHash {
     std::size_t operator()(const Uuid& id) const {

@@ -26,7 +26,7 @@ Codec codec_of(TopicCompression compression, Codec of_producer) {
 }  // namespace
 
 Recompressed recompress(BrokerState& broker, const Partition& partition, ByteView bytes) {
-  constexpr std::size_t decompressed_max = std::size_t{256} << 20;
+  constexpr std::size_t decompressed_max = std::size_t{64} << 20;
   const protocol::RecordBatchView batch{bytes};
   if (const auto valid = batch.validate_from_producer(); !valid) return {{}, protocol::error_code_of(valid.error())};
   const Codec wanted = codec_of(partition.compression(), batch.codec());

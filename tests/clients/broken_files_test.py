@@ -114,7 +114,7 @@ class BrokenFiles(BrokerTest):
     def test_a_directory_of_another_node_is_refused(self):
         broker = self.filled(clean=True)
         broker.properties["node.id"] = "2"
-        self.assert_refuses(broker, CORRUPT_METADATA, "meta.properties", "node.id")
+        self.assert_refuses(broker, CORRUPT_METADATA, "meta.properties", "node 1, not 2")
 
     def test_a_bad_property_is_named_with_its_line(self):
         broker = self.make(log_segment_bytes="many")
@@ -129,7 +129,7 @@ class BrokenFiles(BrokerTest):
         broker = self.filled(clean=True)
         broker.start()
         other = self.make(log_dir=broker.log_dir)
-        self.assert_refuses(other, STORAGE_FAILED, "lock")
+        self.assert_refuses(other, STORAGE_FAILED, "another process")
         self.assert_serves(broker)
 
     def test_a_log_dir_that_cannot_be_written_is_named(self):

@@ -108,6 +108,43 @@ TEST_F(PowerCutTest, WithAFlushForEveryMessage) {
   }
 }
 
+TEST_F(PowerCutTest, AnErrorOfAnyOneDiskCallTakesTheDirectoryOfflineAndLosesNothing) {
+  config_.segment_bytes = 700;
+  config_.flush_messages = 3;
+  config_.file_delete_delay_ms = 0;
+  bool reached = true;
+  for (std::uint64_t failing = 1; reached; failing += 2) {
+    disk_ = {};
+    failed_dirs_.clear();
+    Story story;
+    Random random{failing};
+    std::uint64_t calls = 0;
+    const auto prepare = [&](tests::MemoryWorld& world) {
+      world.fault = [&](std::string_view, const std::string&) -> std::optional<runtime::IoError> {
+        if (++calls == failing) return runtime::IoError::no_space;
+        return std::nullopt;
+      };
+    };
+    (void)boot(
+        [&](LogManager& manager) {
+          const auto log = manager.create_log(orders, orders_id);
+          if (log) live(**log, random, story);
+          EXPECT_EQ(manager.dirs()[0].online, failed_dirs_.empty());
+        },
+        End::clean, failing, prepare);
+    reached = calls >= failing;
+    const bool whole = boot([&](LogManager& manager) {
+      const auto log = manager.find(orders);
+      if (story.acknowledged.empty()) return;
+      ASSERT_NE(log, nullptr);
+      verify(*log, story);
+      EXPECT_GE(log->log_end_offset(), story.acknowledged.rbegin()->second.first + 1);
+    });
+    ASSERT_TRUE(whole) << "call " << failing;
+    ASSERT_FALSE(HasFailure()) << "call " << failing;
+  }
+}
+
 TEST_F(PowerCutTest, ACrashOfTheProcessAloneLosesNothing) {
   config_.segment_bytes = 700;
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {

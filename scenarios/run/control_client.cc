@@ -16,7 +16,15 @@ constexpr Duration rest = std::chrono::milliseconds{50};
 
 client::TopicPartition named(const PartitionHistory& history) { return {history.topic(), PartitionIndex{history.partition()}}; }
 
-bool create_topic(RunContext& run, client::Admin& admin, const TopicPlan& topic, Instant deadline, std::string& why) {
+// What will not pass by trying again.
+bool is_final(protocol::ErrorCode code) {
+  using enum protocol::ErrorCode;
+  return code == invalid_config || code == invalid_topic_exception || code == invalid_partitions ||
+         code == invalid_replication_factor || code == policy_violation;
+}
+
+bool create_topic(RunContext& run, client::Admin& admin, const TopicPlan& topic, Instant deadline, std::string& why,
+                  bool& refused) {
   const std::array wanted{
       client::NewTopic{.name = topic.name, .partitions = topic.partitions, .replication_factor = 1, .configs = topic.config}};
   const auto outcomes = admin.create_topics(wanted, deadline);
@@ -27,6 +35,7 @@ bool create_topic(RunContext& run, client::Admin& admin, const TopicPlan& topic,
   const client::Outcome& outcome = outcomes->front();
   if (!outcome.done() && outcome.code != protocol::ErrorCode::topic_already_exists) {
     why = "topic " + topic.name + ": " + outcome.message;
+    if (is_final(outcome.code)) refused = true;
     return false;
   }
   run.checks.metadata().created(topic.name, topic.partitions);
@@ -113,9 +122,10 @@ void allow_retention(RunContext& run, PartitionHistory& history, Offset log_star
 
 bool create_declared_topics(RunContext& run, runtime::World& world, Instant deadline, std::string& why) {
   client::Admin admin{world, run.cluster_options("control", try_for)};
+  bool refused = false;
   for (const TopicPlan& topic : run.plan.topics) {
-    while (!create_topic(run, admin, topic, std::min(deadline, world.now() + try_for), why)) {
-      if (world.now() >= deadline) return false;
+    while (!create_topic(run, admin, topic, std::min(deadline, world.now() + try_for), why, refused)) {
+      if (refused || world.now() >= deadline) return false;
       world.sleep_until(world.now() + rest);
     }
   }

@@ -68,6 +68,7 @@ void FaultScheduler::strike_process(const FaultSpec& spec, sim::Node& node, Rand
     case FaultKind::slow_cpu: {
       const std::uint64_t factor = drawn(spec, "factor", random);
       const Duration lasts = spec.value("for").draw_duration(random);
+      slowed_.push_back(&node);
       if (is_broker) run_.atlas.slowed(run_.now(), run_.now() + lasts);
       into.push_back({lasts, node.set_cpu_percent(factor * 100 / factor_one),
                       fmt::format("{} {} slower for {}", node.name(),
@@ -158,6 +159,7 @@ void FaultScheduler::strike_clock(const FaultSpec& spec, sim::Node& node, Random
     into.push_back({{}, node.jump_clock(by), fmt::format("the clock of {} jumps by {}", node.name(), show(by))});
     return;
   }
+  drifting_.push_back(&node);
   const std::int64_t ppm = spec.value("ppm").draw(random);
   const Duration lasts = spec.value("for").draw_duration(random);
   into.push_back(

@@ -98,8 +98,8 @@ void FaultScheduler::heal() {
   const auto revive = [&](sim::Node& node) {
     if (node.paused()) node.resume();
     for (const auto& disk : node.disks()) disk->heal();
-    node.set_cpu_percent(100);
-    node.set_drift(0);
+    if (std::ranges::find(slowed_, &node) != slowed_.end()) node.set_cpu_percent(100);
+    if (std::ranges::find(drifting_, &node) != drifting_.end()) node.set_drift(0);
   };
   for (BrokerNode& broker : run_.brokers) {
     revive(*broker.node);

@@ -70,7 +70,8 @@ class FaultScheduler final : private Roles {
   bool over_ = false;
   std::uint64_t fired_ = 0;
   std::uint64_t missed_ = 0;
-  std::size_t disk_turn_ = 0;
+  std::vector<sim::Node*> slowed_;  // whose processor or clocks were changed
+  std::vector<sim::Node*> drifting_;
 };
 
 }  // namespace squall::scenarios

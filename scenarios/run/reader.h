@@ -12,7 +12,8 @@ namespace squall::scenarios {
 
 class Reader {
  public:
-  Reader(RunContext& run, client::Consumer& consumer, bool sweep) : run_{run}, consumer_{consumer}, sweep_{sweep} {}
+  Reader(RunContext& run, client::Consumer& consumer, bool sweep)
+      : run_{run}, consumer_{consumer}, sweep_{sweep}, last_poll_{run.now()}, poll_before_{run.now()} {}
 
   void watch(const client::TopicPartition& partition, PartitionId id);
   // The reader's position was moved: what it remembers of order and position is void.
@@ -38,8 +39,8 @@ class Reader {
   std::map<client::TopicPartition, Watched> watched_;
   std::vector<ObservedRecord> batch_;
   // What a poll returns was asked for after the last poll but one had returned.
-  Instant last_poll_{};
-  Instant poll_before_{};
+  Instant last_poll_;
+  Instant poll_before_;
 };
 
 }  // namespace squall::scenarios

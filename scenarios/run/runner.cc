@@ -83,6 +83,7 @@ class Runner {
       sim::RunEnd end = run_.simulation.run_while([&] { return !stopped_ && !done(); }, step);
       if (!stopped_ && run_.now() < step && !done() && end != sim::RunEnd::livelock) end = run_.simulation.run_until(step);
       if (end == sim::RunEnd::livelock) {
+        livelock_ = true;
         run_.checks.report({"time_moves", "the cluster spins: millions of steps without virtual time moving on", run_.now()});
       }
       if (options_.until && run_.now() >= Instant{*options_.until}) interrupt();
@@ -225,7 +226,8 @@ class Runner {
       result.checks.push_back(
           {std::string{check->name()}, std::string{check->property()}, check->compared(), check->violations()});
     }
-    result.last_events = run_.simulation.recent_events(12);
+    // Who spins shows in what it does, not in events.
+    result.last_events = livelock_ ? run_.simulation.recent(24) : run_.simulation.recent_events(12);
     result.longest_latency = run_.checks.availability().longest_latency();
     if (result.tally.batches_acked > 0) {
       result.mean_latency = Duration{static_cast<std::int64_t>(result.tally.latency_sum_ns / result.tally.batches_acked)};
@@ -264,6 +266,7 @@ class Runner {
   const RunOptions& options_;
   bool stopped_ = false;
   bool interrupted_ = false;
+  bool livelock_ = false;
   bool begun_ = false;
   bool control_stop_ = false;
   runtime::FiberId control_main_;

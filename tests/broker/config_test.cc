@@ -102,10 +102,9 @@ TEST(Config, AnUnknownKeyIsAWarningWithTheNearestKnownOne) {
 }
 
 TEST(Config, ABadValueIsAnErrorWithFileLineKeyAndRemedy) {
-  EXPECT_EQ(
-      error_of("\nlog.segment.bytes=lots\n"),
-      "server.properties:2: log.segment.bytes: must be a whole number from 1048576 to 2147483647, not 'lots'; the default is "
-      "'1073741824'; remove the line to use it");
+  EXPECT_EQ(error_of("\nlog.segment.bytes=lots\n"),
+            "server.properties:2: log.segment.bytes: must be a whole number from 14 to 2147483647, not 'lots'; the default is "
+            "'1073741824'; remove the line to use it");
   EXPECT_THAT(error_of("auto.create.topics.enable=yes"), HasSubstr("must be true or false"));
   EXPECT_THAT(error_of("num.partitions=0"), HasSubstr("from 1 to"));
   EXPECT_THAT(error_of("num.partitions=99999999999"), HasSubstr("from 1 to"));

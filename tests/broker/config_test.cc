@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
 #include "broker/config_keys.h"
 #include "broker/topic_config.h"
 
@@ -22,6 +26,16 @@ ParsedConfig parsed(std::string text) {
 std::string error_of(std::string text) {
   auto result = parse_broker_config({.file = "server.properties", .text = std::move(text), .overrides = {}});
   return result ? std::string{"accepted"} : result.error();
+}
+
+TEST(Config, TheReferencePageIsThatOfTheTables) {
+  const char* source = std::getenv("SQUALL_SOURCE_DIR");
+  if (source == nullptr) GTEST_SKIP() << "SQUALL_SOURCE_DIR is not set: run through meson test";
+  std::ifstream page{std::string{source} + "/docs/configuration.md"};
+  std::ostringstream text;
+  text << page.rdbuf();
+  EXPECT_TRUE(text.str() == config_reference_page())
+      << "docs/configuration.md: make it anew with squall-broker --print-config-reference";
 }
 
 TEST(Properties, FollowJavasRules) {

@@ -9,7 +9,9 @@
 // Idempotence (KIP-98, KIP-360; needs acks = all): batches carry the producer's id and epoch and a sequence per partition,
 // which they keep when they are sent again, so a retry is neither appended twice nor out of order. A batch that is sent again
 // goes only when no earlier batch of its partition is outstanding. Where the outcome of a batch stays unknown, or the broker
-// has lost the sequence, the epoch is raised and the partition begins at sequence 0 once nothing of it is in flight.
+// has lost the sequence, the epoch is raised and the partition begins at sequence 0 once nothing of it is in flight. The first
+// batch of a sequence goes alone, which Java's producer does not ask for: a broker takes any sequence from a producer that it
+// does not know, so a batch behind a refused first one would be appended before it.
 //
 // Order: with idempotence, records of a partition are appended in the order of `send`. Without, retries may swap batches
 // unless in_flight_max is 1, as in Kafka.

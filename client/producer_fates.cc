@@ -143,6 +143,7 @@ void Producer::Core::retry(std::unique_ptr<Batch> batch, const Error& error) {
 void Producer::Core::complete(std::unique_ptr<Batch> batch, Offset base_offset, std::int64_t log_append_time_ms) {
   PartitionQueue& queue = *batch->queue;
   if (batch->order > queue.unresolved_order) queue.unresolved_order = 0;
+  queue.established = true;
   world_.emit(runtime::EventName::records_acknowledged, {{"topic", std::string_view{queue.topic->name}},
                                                          {"partition", std::int64_t{queue.index.value()}},
                                                          {"offset", base_offset.value()},

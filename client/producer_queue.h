@@ -69,6 +69,7 @@ struct PartitionQueue {
   // Idempotence
   ProducerIdentity identity;
   std::int32_t next_sequence = 0;
+  bool established = false;            // the broker has acknowledged a batch of this identity
   bool needs_reset = false;            // the broker does not go on from our sequence: raise the epoch, begin at 0
   std::uint64_t unresolved_order = 0;  // a batch that was given up: whether its sequences were used is not known
 

@@ -67,7 +67,11 @@ bool Producer::Core::may_send(PartitionQueue& queue) {
     }
     queue.identity = identity_;
     queue.next_sequence = 0;
+    queue.established = false;
   }
+  // A broker takes any sequence as the first of a producer that it does not know: were the first batch refused or lost, one
+  // behind it would be appended before it. So the first goes alone.
+  if (!queue.established && !queue.in_flight.empty()) return false;
   // What is sent again goes alone: the broker would refuse it behind a later batch, and take it before an earlier one.
   return !batch.sequenced || queue.is_first_outstanding(batch);
 }
@@ -90,6 +94,7 @@ bool Producer::Core::reset_identity(PartitionQueue& queue) {
   queue.identity = identity_;
   queue.next_sequence = 0;
   queue.needs_reset = false;
+  queue.established = false;
   queue.unresolved_order = 0;
   for (const auto& batch : queue.waiting) {
     if (!batch->sequenced) break;

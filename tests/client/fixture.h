@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 class ClientTest : public testing::Test {
  protected:
-  ClientTest() : simulation{sim::SimulationOptions{.seed = 3}} {
+  explicit ClientTest(std::uint64_t seed = 3) : simulation{sim::SimulationOptions{.seed = seed}} {
     for (int index = 0; index < 2; ++index) {
       const std::string name = "broker" + std::to_string(index);
       cluster.nodes.push_back({.host = name, .port = 9092});

@@ -115,6 +115,18 @@ TEST_F(ProducerTest, KeepsTheOrderWhenOneOfManyInFlightIsRefused) {
   EXPECT_EQ(cluster.partition("orders", 0).values(), numbers(30));
 }
 
+TEST_F(ProducerTest, KeepsTheOrderWhenTheVeryFirstBatchIsRefused) {
+  cluster.produce_script = {{.kind = Step::hold, .pause = 20ms},
+                            {.kind = Step::refuse, .code = protocol::ErrorCode::not_enough_replicas}};
+  run([&](runtime::World& world) {
+    Producer producer{world, options(), eager()};
+    ASSERT_TRUE(producer.send_and_wait(to("orders", 1, "warm up")));
+    Heard heard;
+    send_one_by_one(world, producer, heard, 10);
+  });
+  EXPECT_EQ(cluster.partition("orders", 0).values(), numbers(10)) << "the broker would have taken the second as a beginning";
+}
+
 TEST_F(ProducerTest, RaisesItsEpochWhenTheBrokerHasLostItsSequence) {
   run([&](runtime::World& world) {
     Producer producer{world, options(), eager()};

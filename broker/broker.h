@@ -50,7 +50,7 @@ class Broker {
   [[nodiscard]] const BrokerConfig& config() const;
 
  private:
-  std::shared_ptr<BrokerState> state_;  // held by its fibers, too: on a dead node they are unwound in any order
+  std::unique_ptr<BrokerState> state_;
 };
 
 }  // namespace squall::broker

@@ -33,8 +33,7 @@ struct ListenerState {
   std::uint16_t advertised_port = 0;
 };
 
-// Every fiber of the broker holds it, so that it outlives them: a dead node unwinds its fibers in any order.
-struct BrokerState : std::enable_shared_from_this<BrokerState> {
+struct BrokerState {
   BrokerState(runtime::World& its_world, BrokerConfig its_config);
 
   runtime::World& world;
@@ -53,7 +52,7 @@ struct BrokerState : std::enable_shared_from_this<BrokerState> {
   std::vector<runtime::Endpoint> endpoints;  // where the listeners listen
   std::unique_ptr<Server> server;
   protocol::Compressor compressor;                // for recompression; never held across a wait
-  std::shared_ptr<MetricsServer> metrics_server;  // null: none
+  std::unique_ptr<MetricsServer> metrics_server;  // null: none
 
   bool stopping = false;
   WatchList stop_watchers;  // long polls end when the broker stops

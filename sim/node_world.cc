@@ -74,11 +74,10 @@ runtime::Wake NodeWorld::park_until(Instant deadline) {
   check_cancelled();
   runtime::Fiber& fiber = *scheduler_.running();
   if (std::exchange(fiber.permit, false)) return runtime::Wake::unparked;
-  const Instant until = node_.clock().to_world(deadline);
   runtime::Wake wake;
   do {
     fiber.parked = true;
-    wake = scheduler_.wait(until);
+    wake = scheduler_.wait(node_.clock().to_world(deadline));  // anew each time: the clock's drift may have changed
     fiber.parked = false;
     check_cancelled();
   } while (wake == runtime::Wake::deadline && now() < deadline);

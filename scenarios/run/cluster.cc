@@ -26,12 +26,16 @@ broker::ConfigValues broker_values(const RunContext& run, std::size_t number) {
   return values;
 }
 
-LanguageError config_error(const Scenario& scenario, const std::string& message) {
+LanguageError config_error(const Scenario& scenario, std::string message) {
+  // The place is the scenario's, not that of the values made from it.
+  constexpr std::string_view prefix = "override: ";
+  if (message.starts_with(prefix)) message.erase(0, prefix.size());
   LanguageError error{scenario.file, {}, "cluster.config", message};
   for (const auto& [key, place] : scenario.cluster.config_places) {
     if (message.find(key) == std::string::npos) continue;
     error.place = place;
     error.key = "cluster.config." + key;
+    if (message.starts_with(key + ": ")) error.message.erase(0, key.size() + 2);
     break;
   }
   return error;
@@ -46,14 +50,15 @@ class BrokerProcess {
   void serve() {
     BrokerNode& node = run_.brokers[index_];
     main_ = world_.current_fiber();
+    node.dir_failed = false;
     const auto started = broker_.start();
     if (!started) {
       ++node.failed_starts;
+      node.dir_failed = true;
       run_.timeline.add(run_.now(), EntryKind::event, "did not start: " + started.error().message, node.node->name());
       return;
     }
     node.serving = true;
-    node.dir_failed = false;
     run_.atlas.recovered(run_.now());
     node.node->set_stop_handler([this] {
       broker_.stop();
@@ -83,7 +88,8 @@ class BrokerProcess {
 void supervise(RunContext& run, std::size_t index) {
   run.simulation.after(supervisor_delay, [&run, index] {
     BrokerNode& node = run.brokers[index];
-    if (node.wanted && node.node->state() == sim::NodeState::off) node.node->restart();
+    if (!node.wanted || node.node->state() != sim::NodeState::off) return;
+    if (!reboot_if_needed(run, node)) node.node->restart();
   });
 }
 
@@ -155,6 +161,18 @@ void start_again(RunContext& run, sim::Node& node) {
   if (BrokerNode* broker = broker_at(run, node)) broker->wanted = true;
   if (ClientNode* client = client_at(run, node)) client->keep_down = false;
   node.restart();
+}
+
+bool reboot_if_needed(RunContext& run, BrokerNode& broker) {
+  if (!broker.dir_failed || !run.atlas.syncs_failed()) return false;
+  run.settle_clients();
+  run.timeline.add(run.now(), EntryKind::event, "is rebooted, for its page cache may show what is not on its disk",
+                   broker.node->name());
+  broker.serving = false;
+  run.atlas.struck(Harm::unsynced, run.now());
+  broker.node->power_cut();
+  broker.node->restart();
+  return true;
 }
 
 BrokerNode* broker_at(RunContext& run, const sim::Node& node) {

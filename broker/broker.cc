@@ -161,7 +161,7 @@ std::int64_t broker_epoch(const BrokerState& state) {
 
 }  // namespace
 
-Broker::Broker(runtime::World& world, BrokerConfig config) : state_{std::make_unique<BrokerState>(world, std::move(config))} {}
+Broker::Broker(runtime::World& world, BrokerConfig config) : state_{std::make_shared<BrokerState>(world, std::move(config))} {}
 
 Broker::~Broker() = default;
 

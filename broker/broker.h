@@ -50,7 +50,7 @@ class Broker {
   [[nodiscard]] const BrokerConfig& config() const;
 
  private:
-  std::unique_ptr<BrokerState> state_;
+  std::shared_ptr<BrokerState> state_;  // held by its fibers, too: on a dead node they are unwound in any order
 };
 
 }  // namespace squall::broker

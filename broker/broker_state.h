@@ -33,7 +33,8 @@ struct ListenerState {
   std::uint16_t advertised_port = 0;
 };
 
-struct BrokerState {
+// Every fiber of the broker holds it, so that it outlives them: a dead node unwinds its fibers in any order.
+struct BrokerState : std::enable_shared_from_this<BrokerState> {
   BrokerState(runtime::World& its_world, BrokerConfig its_config);
 
   runtime::World& world;
@@ -52,7 +53,7 @@ struct BrokerState {
   std::vector<runtime::Endpoint> endpoints;  // where the listeners listen
   std::unique_ptr<Server> server;
   protocol::Compressor compressor;                // for recompression; never held across a wait
-  std::unique_ptr<MetricsServer> metrics_server;  // null: none
+  std::shared_ptr<MetricsServer> metrics_server;  // null: none
 
   bool stopping = false;
   WatchList stop_watchers;  // long polls end when the broker stops

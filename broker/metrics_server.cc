@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/assert.h"
 #include "broker/metrics_text.h"
 #include "runtime/deadline.h"
 
@@ -14,20 +15,25 @@ constexpr Duration patience = std::chrono::seconds{2};
 
 }  // namespace
 
-runtime::Result<std::unique_ptr<MetricsServer>> MetricsServer::open(runtime::World& world, const runtime::Endpoint& endpoint) {
+runtime::Result<std::shared_ptr<MetricsServer>> MetricsServer::open(runtime::World& world, const runtime::Endpoint& endpoint) {
   auto listener = world.listen(endpoint);
   if (!listener) return std::unexpected(listener.error());
-  return std::make_unique<MetricsServer>(world, std::move(*listener));
+  auto server = std::make_shared<MetricsServer>(world, std::move(*listener));
+  server->start();
+  return server;
 }
 
 MetricsServer::MetricsServer(runtime::World& world, std::unique_ptr<runtime::Listener> listener)
-    : world_{world}, listener_{std::move(listener)}, gate_{world} {
-  acceptor_ = runtime::start_task(world_, "metrics-accept", [this] { accept(); });
+    : world_{world}, listener_{std::move(listener)}, gate_{world} {}
+
+void MetricsServer::start() {
+  auto inside = gate_.enter();
+  SQUALL_ASSERT(inside.has_value(), "the gate of a new server is open");
+  world_.spawn("metrics-accept", [life = Life{shared_from_this(), std::move(*inside)}] { life.server->accept(); });
 }
 
 void MetricsServer::stop() {
   listener_->close();
-  (void)acceptor_.join();
   gate_.close_and_wait();
 }
 
@@ -41,7 +47,9 @@ void MetricsServer::accept() {
     }
     auto inside = gate_.enter();
     if (!inside) return;
-    world_.spawn("metrics", [this, held = std::move(*inside), socket = std::move(*connection)] { answer(*socket); });
+    world_.spawn("metrics", [life = Life{shared_from_this(), std::move(*inside)}, socket = std::move(*connection)] {
+      life.server->answer(*socket);
+    });
   }
 }
 

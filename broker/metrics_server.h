@@ -5,15 +5,14 @@
 
 #include "runtime/gate.h"
 #include "runtime/io.h"
-#include "runtime/task.h"
 #include "runtime/world.h"
 
 namespace squall::broker {
 
-class MetricsServer {
+class MetricsServer : public std::enable_shared_from_this<MetricsServer> {
  public:
   // May wait.
-  [[nodiscard]] static runtime::Result<std::unique_ptr<MetricsServer>> open(runtime::World& world,
+  [[nodiscard]] static runtime::Result<std::shared_ptr<MetricsServer>> open(runtime::World& world,
                                                                             const runtime::Endpoint& endpoint);
   MetricsServer(runtime::World& world, std::unique_ptr<runtime::Listener> listener);
   [[nodiscard]] runtime::Endpoint local() const { return listener_->local(); }
@@ -21,13 +20,19 @@ class MetricsServer {
   void stop();
 
  private:
+  // What a fiber of the server holds while it lives.
+  struct Life {
+    std::shared_ptr<MetricsServer> server;
+    runtime::Gate::Inside inside;
+  };
+
+  void start();
   void accept();
   void answer(runtime::Connection& connection);
 
   runtime::World& world_;
   std::unique_ptr<runtime::Listener> listener_;
   runtime::Gate gate_;
-  runtime::Task<void> acceptor_;
 };
 
 }  // namespace squall::broker

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/assert.h"
 #include "broker/broker_state.h"
 #include "broker/connection_server.h"
 #include "runtime/deadline.h"
@@ -45,7 +46,9 @@ void Server::start() {
     const ListenerState& listener = broker_.listeners[i];
     broker_.world.emit(runtime::EventName::listener_opened,
                        {{"host", listener.local.host}, {"port", static_cast<std::int64_t>(listener.local.port)}});
-    acceptors_.push_back(runtime::start_task(broker_.world, "accept", [this, i] { accept_from(i); }));
+    auto inside = gate_.enter();
+    SQUALL_ASSERT(inside.has_value(), "a server is started before it is stopped");
+    broker_.world.spawn("accept", [this, i, life = Life{broker_.shared_from_this(), std::move(*inside)}] { accept_from(i); });
   }
 }
 
@@ -80,9 +83,8 @@ void Server::admit(std::unique_ptr<runtime::Connection> connection, const Listen
   }
   broker_.metrics.accepted->add();
   const std::int64_t id = ++next_id_;
-  broker_.world.spawn("connection", [this, &listener, id, held = std::move(*inside), socket = std::move(connection)]() mutable {
-    serve(std::move(socket), listener, id);
-  });
+  broker_.world.spawn("connection", [this, &listener, id, life = Life{broker_.shared_from_this(), std::move(*inside)},
+                                     socket = std::move(connection)]() mutable { serve(std::move(socket), listener, id); });
 }
 
 void Server::serve(std::unique_ptr<runtime::Connection> connection, const ListenerState& listener, std::int64_t id) {
@@ -111,7 +113,6 @@ void Server::serve(std::unique_ptr<runtime::Connection> connection, const Listen
 
 void Server::stop(Instant deadline) {
   for (const auto& socket : sockets_) socket->close();
-  for (auto& acceptor : acceptors_) (void)acceptor.join();
   gate_.close();
   for (ConnectionServer* connection : connections_) connection->stop_when_idle();
   if (gate_.close_and_wait_until(deadline)) return;

@@ -17,7 +17,6 @@
 #include "runtime/gate.h"
 #include "runtime/io.h"
 #include "runtime/semaphore.h"
-#include "runtime/task.h"
 
 namespace squall::broker {
 
@@ -49,12 +48,17 @@ class Server {
   void admit(std::unique_ptr<runtime::Connection> connection, const ListenerState& listener);
   void serve(std::unique_ptr<runtime::Connection> connection, const ListenerState& listener, std::int64_t id);
 
+  // What a fiber of the server holds while it lives; the gate is left before the broker goes.
+  struct Life {
+    std::shared_ptr<BrokerState> broker;
+    runtime::Gate::Inside inside;
+  };
+
   BrokerState& broker_;
   RequestMemory memory_;
   BufferPool buffers_;
   runtime::Semaphore slots_;  // queued.max.requests
   std::vector<std::unique_ptr<runtime::Listener>> sockets_;
-  std::vector<runtime::Task<void>> acceptors_;
   std::list<ConnectionServer*> connections_;
   std::map<std::string, std::size_t, std::less<>> per_host_;
   std::int64_t next_id_ = 0;

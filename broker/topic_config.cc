@@ -77,7 +77,7 @@ log::LogConfig resolve_log_config(const Resolver& from) {
   log.cleanup_compact = std::ranges::find(policy, "compact") != policy.end();
   log.retention_ms = from.integer("retention.ms");
   log.retention_bytes = from.integer("retention.bytes");
-  log.segment_bytes = int32(from.text("internal.segment.bytes") ? "internal.segment.bytes" : "segment.bytes");
+  log.segment_bytes = int32("segment.bytes");
   log.segment_ms = from.integer("segment.ms");
   log.segment_jitter_ms = from.integer("segment.jitter.ms");
   log.segment_index_bytes = int32("segment.index.bytes");

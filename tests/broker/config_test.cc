@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
 #include "broker/config_keys.h"
 #include "broker/topic_config.h"
 
@@ -22,6 +26,16 @@ ParsedConfig parsed(std::string text) {
 std::string error_of(std::string text) {
   auto result = parse_broker_config({.file = "server.properties", .text = std::move(text), .overrides = {}});
   return result ? std::string{"accepted"} : result.error();
+}
+
+TEST(Config, TheReferencePageIsThatOfTheTables) {
+  const char* source = std::getenv("SQUALL_SOURCE_DIR");
+  ASSERT_NE(source, nullptr) << "run by meson test, which sets SQUALL_SOURCE_DIR";
+  std::ifstream page{std::string{source} + "/docs/configuration.md"};
+  std::ostringstream text;
+  text << page.rdbuf();
+  EXPECT_TRUE(text.str() == config_reference_page())
+      << "docs/configuration.md: make it anew with squall-broker --print-config-reference";
 }
 
 TEST(Properties, FollowJavasRules) {
@@ -102,10 +116,9 @@ TEST(Config, AnUnknownKeyIsAWarningWithTheNearestKnownOne) {
 }
 
 TEST(Config, ABadValueIsAnErrorWithFileLineKeyAndRemedy) {
-  EXPECT_EQ(
-      error_of("\nlog.segment.bytes=lots\n"),
-      "server.properties:2: log.segment.bytes: must be a whole number from 1048576 to 2147483647, not 'lots'; the default is "
-      "'1073741824'; remove the line to use it");
+  EXPECT_EQ(error_of("\nlog.segment.bytes=lots\n"),
+            "server.properties:2: log.segment.bytes: must be a whole number from 14 to 2147483647, not 'lots'; the default is "
+            "'1073741824'; remove the line to use it");
   EXPECT_THAT(error_of("auto.create.topics.enable=yes"), HasSubstr("must be true or false"));
   EXPECT_THAT(error_of("num.partitions=0"), HasSubstr("from 1 to"));
   EXPECT_THAT(error_of("num.partitions=99999999999"), HasSubstr("from 1 to"));

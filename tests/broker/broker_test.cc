@@ -1,0 +1,285 @@
+// A whole broker in the virtual world, spoken to frame by frame.
+#include "broker/broker.h"
+
+#include <gmock/gmock.h>
+
+#include "broker/handlers/handler.h"
+#include "protocol/error_code.h"
+#include "protocol/messages/api_versions.h"
+#include "protocol/messages/create_topics.h"
+#include "protocol/messages/delete_records.h"
+#include "protocol/messages/delete_topics.h"
+#include "protocol/messages/describe_configs.h"
+#include "protocol/messages/fetch.h"
+#include "protocol/messages/incremental_alter_configs.h"
+#include "protocol/messages/init_producer_id.h"
+#include "protocol/messages/list_offsets.h"
+#include "protocol/messages/metadata.h"
+#include "protocol/messages/produce.h"
+#include "protocol/record_batch.h"
+#include "tests/broker/fixture.h"
+
+namespace squall::broker {
+namespace {
+
+using protocol::ErrorCode;
+using namespace protocol;  // NOLINT: the messages are what these tests are about
+
+Uuid create(Caller& caller, const std::string& name, std::vector<std::pair<std::string, std::string>> configs = {}) {
+  CreateTopicsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = name;
+  topic.num_partitions = 1;
+  topic.replication_factor = 1;
+  for (auto& [key, value] : configs) topic.configs.push_back({key, value});
+  const auto response = caller.ask<CreateTopicsResponse>(request, 7);
+  EXPECT_TRUE(response && response->topics.size() == 1 && response->topics[0].error_code == 0) << name;
+  return response ? response->topics[0].topic_id : Uuid{};
+}
+
+ProduceRequest produce_request(const std::string& topic, ByteView records, std::int16_t acks = -1) {
+  ProduceRequest request;
+  request.acks = acks;
+  request.timeout_ms = 1000;
+  auto& data = request.topic_data.emplace_back();
+  data.name = topic;
+  data.partition_data.push_back({0, Records::of(records)});
+  return request;
+}
+
+ProduceResponse::PartitionProduceResponse produce(Caller& caller, const std::string& topic, ByteView records) {
+  const auto response = caller.ask<ProduceResponse>(produce_request(topic, records), 9);
+  EXPECT_TRUE(response.has_value());
+  return response ? response->responses.at(0).partition_responses.at(0) : ProduceResponse::PartitionProduceResponse{};
+}
+
+FetchRequest fetch_request(const std::string& topic, std::int64_t offset, std::int32_t wait_ms = 0) {
+  FetchRequest request;
+  request.replica_id = -1;
+  request.max_wait_ms = wait_ms;
+  request.min_bytes = 1;
+  request.max_bytes = 1 << 20;
+  auto& fetched = request.topics.emplace_back();
+  fetched.topic = topic;
+  auto& partition = fetched.partitions.emplace_back();
+  partition.fetch_offset = offset;
+  partition.partition_max_bytes = 1 << 20;
+  return request;
+}
+
+TEST_F(BrokerTest, WhatIsProducedIsFetchedBackByteForByte) {
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    const ByteBuffer first = batch_of(3);
+    const ByteBuffer second = batch_of(2, {.codec = Codec::lz4});
+    EXPECT_EQ(produce(caller, "t", first).base_offset, 0);
+    EXPECT_EQ(produce(caller, "t", second).base_offset, 3);
+    const auto response = caller.ask<FetchResponse>(fetch_request("t", 0), 12);
+    ASSERT_TRUE(response);
+    const auto& data = response->responses.at(0).partitions.at(0);
+    EXPECT_EQ(data.error_code, 0);
+    EXPECT_EQ(data.high_watermark, 5);
+    BatchCursor cursor{data.records.bytes};
+    RecordBatchView batch;
+    ASSERT_TRUE(cursor.next(batch));
+    EXPECT_EQ(as_text(batch.bytes().subspan(16)), as_text(ByteView{first}.subspan(16)));
+    ASSERT_TRUE(cursor.next(batch));
+    EXPECT_EQ(batch.base_offset(), Offset{3});
+    EXPECT_EQ(as_text(batch.bytes().subspan(16)), as_text(ByteView{second}.subspan(16)));
+  });
+}
+
+TEST_F(BrokerTest, ALongPollEndsWithAnAppendOrWithItsTime) {
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    Instant before = caller.world().now();
+    auto empty = caller.ask<FetchResponse>(fetch_request("t", 0, 300), 12);
+    ASSERT_TRUE(empty);
+    EXPECT_TRUE(empty->responses.at(0).partitions.at(0).records.bytes.empty());
+    EXPECT_GE(caller.world().now() - before, 300ms);
+    before = caller.world().now();
+    runtime::WaitQueue done{caller.world()};
+    caller.world().spawn("later", [&] {
+      caller.world().sleep_until(caller.world().now() + 100ms);
+      Caller other{caller.world(), "broker"};
+      EXPECT_EQ(produce(other, "t", batch_of(1)).error_code, 0);
+      done.wake_all();
+    });
+    const auto woken = caller.ask<FetchResponse>(fetch_request("t", 0, 5000), 12);
+    ASSERT_TRUE(woken);
+    EXPECT_FALSE(woken->responses.at(0).partitions.at(0).records.bytes.empty());
+    EXPECT_LT(caller.world().now() - before, 1s);
+    (void)done.wait(caller.world().now() + 1s);
+  });
+}
+
+TEST_F(BrokerTest, ASessionTellsOnlyWhatIsNew) {
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    FetchRequest request = fetch_request("t", 0);
+    request.session_epoch = 0;
+    const auto opened = caller.ask<FetchResponse>(request, 12);
+    ASSERT_TRUE(opened);
+    ASSERT_NE(opened->session_id, 0);
+    EXPECT_EQ(opened->responses.size(), 1U);
+    FetchRequest next;
+    next.replica_id = -1;
+    next.max_bytes = 1 << 20;
+    next.session_id = opened->session_id;
+    next.session_epoch = 1;
+    const auto quiet = caller.ask<FetchResponse>(next, 12);
+    ASSERT_TRUE(quiet);
+    EXPECT_TRUE(quiet->responses.empty());
+    (void)produce(caller, "t", batch_of(1));
+    next.session_epoch = 2;
+    const auto news = caller.ask<FetchResponse>(next, 12);
+    ASSERT_TRUE(news);
+    EXPECT_EQ(news->responses.size(), 1U);
+    const auto wrong = caller.ask<FetchResponse>(next, 12);
+    ASSERT_TRUE(wrong);
+    EXPECT_EQ(wrong->error_code, wire(ErrorCode::invalid_fetch_session_epoch));
+  });
+}
+
+TEST_F(BrokerTest, AnIdempotentProducerIsToldOfDuplicatesAndGaps) {
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    const auto id = caller.ask<InitProducerIdResponse>(InitProducerIdRequest{.transactional_id = std::nullopt}, 4);
+    ASSERT_TRUE(id);
+    BatchOptions options{.producer_id = ProducerId{id->producer_id}, .producer_epoch = ProducerEpoch{0}, .base_sequence = 0};
+    EXPECT_EQ(produce(caller, "t", batch_of(2, options)).base_offset, 0);
+    const auto again = produce(caller, "t", batch_of(2, options));
+    EXPECT_EQ(again.error_code, 0);
+    EXPECT_EQ(again.base_offset, 0) << "the offset of the first time";
+    options.base_sequence = 5;
+    EXPECT_EQ(produce(caller, "t", batch_of(1, options)).error_code, wire(ErrorCode::out_of_order_sequence_number));
+    options.base_sequence = 2;
+    EXPECT_EQ(produce(caller, "t", batch_of(1, options)).base_offset, 2);
+  });
+}
+
+TEST_F(BrokerTest, BadRecordsAreRefusedAndNothingIsAppended) {
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    ByteBuffer broken = batch_of(1);
+    broken.back() ^= 1;
+    EXPECT_EQ(produce(caller, "t", broken).error_code, wire(ErrorCode::corrupt_message));
+    ByteBuffer two = batch_of(1);
+    two.insert(two.end(), two.begin(), two.end());
+    EXPECT_EQ(produce(caller, "t", two).error_code, wire(ErrorCode::invalid_record));
+    EXPECT_EQ(produce(caller, "t", ByteView{}).error_code, wire(ErrorCode::invalid_record));
+    EXPECT_EQ(produce(caller, "nope", batch_of(1)).error_code, wire(ErrorCode::unknown_topic_or_partition));
+    EXPECT_EQ(produce(caller, "t", batch_of(1)).base_offset, 0);
+  });
+}
+
+TEST_F(BrokerTest, WithoutAcknowledgementsAnErrorClosesTheConnection) {
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    caller.send(caller.frame(produce_request("t", batch_of(1), 0), 9));
+    MetadataRequest all;
+    all.topics = std::nullopt;
+    ASSERT_TRUE(caller.ask<MetadataResponse>(all, 12)) << "no response comes for acks=0, and the next one is in order";
+    caller.send(caller.frame(produce_request("nope", batch_of(1), 0), 9));
+    EXPECT_EQ(caller.receive(), std::nullopt);
+  });
+}
+
+TEST_F(BrokerTest, TheTopicsCodecWinsOverTheProducers) {
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t", {{"compression.type", "zstd"}});
+    EXPECT_EQ(produce(caller, "t", batch_of(50)).error_code, 0);
+    const auto response = caller.ask<FetchResponse>(fetch_request("t", 0), 12);
+    ASSERT_TRUE(response);
+    const RecordBatchView batch{response->responses.at(0).partitions.at(0).records.bytes};
+    EXPECT_EQ(batch.codec(), Codec::zstd);
+    EXPECT_EQ(batch.record_count(), 50);
+  });
+}
+
+TEST_F(BrokerTest, MetadataMakesATopicOnlyIfBothSidesAllowIt) {
+  start();
+  talk([](Caller& caller) {
+    MetadataRequest request;
+    request.topics.emplace().push_back({.topic_id = {}, .name = "new"});
+    request.allow_auto_topic_creation = false;
+    auto response = caller.ask<MetadataResponse>(request, 12);
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->topics.at(0).error_code, wire(ErrorCode::unknown_topic_or_partition));
+    request.allow_auto_topic_creation = true;
+    response = caller.ask<MetadataResponse>(request, 12);
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->topics.at(0).error_code, 0);
+    EXPECT_EQ(response->topics.at(0).partitions.at(0).leader_id, 1);
+    request.topics->at(0).name = "bad name!";
+    response = caller.ask<MetadataResponse>(request, 12);
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->topics.at(0).error_code, wire(ErrorCode::invalid_topic_exception));
+  });
+}
+
+TEST_F(BrokerTest, MetadataSurvivesAPowerCutTheMomentItIsAnswered) {
+  start();
+  std::int64_t first_id = -1;
+  talk([&](Caller& caller) {
+    create(caller, "kept", {{"retention.ms", "12345"}});
+    create(caller, "gone");
+    DeleteTopicsRequest remove;
+    remove.topics.push_back({.name = "gone", .topic_id = {}});
+    ASSERT_TRUE(caller.ask<DeleteTopicsResponse>(remove, 6));
+    const auto id = caller.ask<InitProducerIdResponse>(InitProducerIdRequest{.transactional_id = std::nullopt}, 4);
+    ASSERT_TRUE(id);
+    first_id = id->producer_id;
+    broker_node->power_cut();
+  });
+  broker_node->restart();
+  simulation.run_for(2s);
+  talk([&](Caller& caller) {
+    MetadataRequest all;
+    all.topics = std::nullopt;
+    const auto metadata = caller.ask<MetadataResponse>(all, 12);
+    ASSERT_TRUE(metadata);
+    ASSERT_EQ(metadata->topics.size(), 1U);
+    EXPECT_EQ(metadata->topics[0].name, "kept");
+    DescribeConfigsRequest describe;
+    auto& resource = describe.resources.emplace_back();
+    resource.resource_type = 2;
+    resource.resource_name = "kept";
+    resource.configuration_keys.emplace().push_back("retention.ms");
+    const auto configs = caller.ask<DescribeConfigsResponse>(describe, 4);
+    ASSERT_TRUE(configs && configs->results.at(0).configs.size() == 1);
+    EXPECT_EQ(configs->results[0].configs[0].value, "12345");
+    const auto id = caller.ask<InitProducerIdResponse>(InitProducerIdRequest{.transactional_id = std::nullopt}, 4);
+    ASSERT_TRUE(id);
+    EXPECT_GT(id->producer_id, first_id) << "no id is given twice";
+  });
+}
+
+TEST_F(BrokerTest, ACleanStopLeavesNothingOpenAndNothingToRecover) {
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    EXPECT_EQ(produce(caller, "t", batch_of(3)).error_code, 0);
+  });
+  broker_node->request_stop();
+  simulation.run_for(10s);
+  EXPECT_EQ(broker_node->state(), sim::NodeState::off);
+  broker_node->power_cut();
+  broker_node->restart();
+  simulation.run_for(2s);
+  talk([](Caller& caller) {
+    const auto response = caller.ask<FetchResponse>(fetch_request("t", 0), 12);
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->responses.at(0).partitions.at(0).high_watermark, 3);
+  });
+}
+
+}  // namespace
+}  // namespace squall::broker

@@ -84,14 +84,11 @@ class Bank:
 
 
 def broken_property(said):
-    """The name of the check that failed, from the run's JSON."""
-    for key in ("failed_check", "check", "failure"):
-        value = said.get(key)
-        if isinstance(value, str) and value:
-            return value
-        if isinstance(value, dict):
-            return value.get("check") or value.get("property") or json.dumps(value)
-    return said.get("error", "")
+    """The check that failed, from the run's JSON; a failed assert counts as the check `nothing_asserts`."""
+    findings = said.get("findings") or []
+    if findings:
+        return findings[0]["check"]
+    return "; ".join(said.get("gates") or []) or said.get("error", "")
 
 
 def header(patch, word):
@@ -120,6 +117,9 @@ def try_bug(bank, patch, seeds):
     try:
         bank.compile()
         caught, done = bank.first_failure(runs_for(patch, seeds))
+    except RuntimeError as error:
+        print(error)
+        caught, done = None, 0
     finally:
         bank.patch(patch, "-R")
     if caught and caught[2] != 1:

@@ -48,7 +48,7 @@ RawSocket RawSocket::connect_to(std::uint16_t port) {
     without_delay(descriptor);
     if (connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return RawSocket{descriptor};
     close(descriptor);
-    usleep(500);
+    usleep(500);  // allowed: until a program that was just started listens
   }
   give_up("connect");
 }

@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "base/random.h"
+#include "protocol/messages/create_topics.h"
 #include "protocol/messages/fetch.h"
 #include "protocol/messages/produce.h"
-#include "protocol/messages/create_topics.h"
 #include "protocol/record_batch_builder.h"
 #include "protocol/writer.h"
 #include "tests/benchmarks/child_process.h"

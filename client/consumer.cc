@@ -151,6 +151,7 @@ void Consumer::Core::drain(const PartitionPointer& pointer) {
   Partition& partition = *pointer;
   held_.push_back(pointer);  // the records name it
   held_.push_back(partition.body);
+  if (partition.decompressed != nullptr) held_.push_back(partition.decompressed);  // of the batch that the last poll began
   const std::size_t before = polled_.size();
   protocol::RecordView record;
   while (polled_.size() < options_.poll_records_max) {

@@ -82,6 +82,24 @@ TEST_F(ConsumerTest, HandsOutNoMoreThanAPollMayHave) {
   });
 }
 
+TEST_F(ConsumerTest, RecordsOfACompressedBatchThatTakesTwoPollsLiveUntilTheThird) {
+  append(0, 0, 25, protocol::Codec::gzip);
+  append(0, 25, 3, protocol::Codec::gzip);
+  run([&](runtime::World& world) {
+    ConsumerOptions small = earliest();
+    small.poll_records_max = 20;
+    Consumer consumer{world, options(), small};
+    consumer.assign(only_first);
+    EXPECT_EQ(take(world, consumer, 20), numbers(0, 20));
+    const auto rest = consumer.poll(world.now() + 10s);  // the end of the first batch, and the second one
+    ASSERT_TRUE(rest);
+    const std::vector<ByteBuffer> noise(64, ByteBuffer(256, std::uint8_t{0xEE}));  // takes what was freed too early
+    std::vector<std::string> values;
+    for (const ConsumedRecord& record : *rest) values.emplace_back(as_text(*record.record.value));
+    EXPECT_EQ(values, numbers(20, 28));
+  });
+}
+
 TEST_F(ConsumerTest, ReturnsNothingAtTheDeadlineAndNewRecordsWhenTheyCome) {
   run([&](runtime::World& world) {
     Consumer consumer{world, options(), earliest()};

@@ -112,7 +112,8 @@ class Producer::Core {
   void retry(std::unique_ptr<Batch> batch, const Error& error);
   void complete(std::unique_ptr<Batch> batch, Offset base_offset, std::int64_t log_append_time_ms);
   void give_up(std::unique_ptr<Batch> batch, const Error& error);
-  void fail_all(const Error& error);
+  void fail_all(const Error& error);  // once no request is under way
+  void fail_waiting(const Error& error);
   void retire(std::unique_ptr<Batch> batch);
   [[nodiscard]] std::unique_ptr<Batch> new_batch();
 

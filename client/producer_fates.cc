@@ -179,6 +179,15 @@ void Producer::Core::fail_all(const Error& error) {
         batch->maybe_appended = true;
         give_up(std::move(batch), error);
       }
+    }
+  }
+  fail_waiting(error);
+}
+
+// What is in flight is left alone: its requests know it, and its answers will come.
+void Producer::Core::fail_waiting(const Error& error) {
+  for (auto& [name, topic] : topics_) {
+    for (auto& queue : topic->partitions) {
       while (!queue->waiting.empty()) {
         std::unique_ptr<Batch> batch = std::move(queue->waiting.front());
         queue->waiting.pop_front();

@@ -75,7 +75,7 @@ void Producer::Core::keep_identity(Instant deadline) {
   }
   ++identity_attempts_;
   identity_not_before_ = runtime::deadline_in(world_, options_.retry.after(identity_attempts_, random_));
-  if (!stopped_ && !is_retriable(error) && error.failure != Failure::closed) fail_all(error);
+  if (!stopped_ && !is_retriable(error) && error.failure != Failure::closed) fail_waiting(error);
 }
 
 }  // namespace squall::client

@@ -39,6 +39,7 @@ Offset LogState::last_stable() const {
 }
 
 Offset LogState::durable_point() const {
+  if (quarantined) return recovery_point;  // its indexes do not matter: nothing of it is used
   Offset point = recovery_point;
   for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
     if (segment == segments.rbegin()) continue;  // the active one is always checked

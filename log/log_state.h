@@ -78,7 +78,7 @@ struct LogState {
   [[nodiscard]] std::shared_ptr<Segment> segment_of(Offset offset) const;
   [[nodiscard]] Offset last_stable() const;
   // Up to where a start after a crash need not check anything: the recovery point, but not past a segment whose indexes are
-  // not durable.
+  // not durable. Of a quarantined log: what was flushed before, for ever.
   [[nodiscard]] Offset durable_point() const;
   // Why it refuses to be used, if it does.
   [[nodiscard]] std::expected<void, LogError> usable() const;

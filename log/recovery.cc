@@ -179,6 +179,8 @@ std::expected<RecoveryReport, LogError> load_log(LogState& log, const LoadInput&
   if (log.quarantined) {
     log.log_end = std::max(log.log_end, log.segments.back()->base_offset());
     log.log_start = log.high_watermark = std::min(log.log_end, log.segments.front()->base_offset());
+    // The checkpoint keeps saying what was flushed, or the next start would take the damage for a torn tail and cut it off.
+    log.recovery_point = input.recovery_point.value_or(Offset{0});
     return report;
   }
   if (auto placed = place_offsets(log, input, report); !placed) return std::unexpected(placed.error());

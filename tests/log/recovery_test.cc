@@ -343,6 +343,22 @@ TEST_F(RecoveryTest, Row25BelowLogStart) {
   EXPECT_TRUE(report.has(RecoveryCase::below_log_start));
 }
 
+TEST_F(RecoveryTest, AQuarantinedLogIsStillWholeAfterSeveralStarts) {
+  make_log();
+  const std::size_t bytes = size_of(third_log);
+  damage(third_log, 16);  // the magic of its first batch: no chain
+  for (int start = 0; start < 3; ++start) {
+    ASSERT_TRUE(boot([&](LogManager& manager) {
+      const auto log = manager.find(orders);
+      ASSERT_NE(log, nullptr);
+      EXPECT_TRUE(log->state().quarantined);
+      EXPECT_EQ(append(*log).error().code, LogError::storage_error);
+      manager.checkpoint();
+    }));
+    EXPECT_EQ(size_of(third_log), bytes) << "start " << start;
+  }
+}
+
 TEST_F(RecoveryTest, NoByteThatIsFlippedAnywhereLosesAFlushedRecordOrStopsTheLoad) {
   make_log();
   std::map<std::string, ByteBuffer> good;

@@ -138,6 +138,8 @@ std::expected<void, LogError> Log::advance_log_start(Offset offset) {
   if (offset <= log.log_start) return {};
   if (offset > log.log_end) return std::unexpected(LogError::offset_out_of_range);
   std::lock_guard turn{log.writing};
+  // Removed meanwhile, its path may be that of another log of the same name by now.
+  if (const auto usable = log.usable(); !usable) return usable;
   if (offset <= log.log_start) return {};
   if (offset > log.log_end) return std::unexpected(LogError::offset_out_of_range);
   log.log_start = offset;

@@ -8,6 +8,7 @@
 #include "broker/controller_decisions.h"
 #include "broker/topic_config.h"
 #include "protocol/error_code.h"
+#include "protocol/reader.h"
 
 namespace squall::broker {
 namespace {
@@ -74,6 +75,10 @@ Verdict alter_one(const DecisionInput& input, const std::string& topic, const Al
   std::string value = *change.value;
   if (static_cast<AlterOperation>(change.config_operation) != AlterOperation::set) {
     if (auto wrong = edit_list(input, topic, *row, change, value)) return wrong;
+  }
+  if (value.size() > protocol::string_bytes_max) {
+    return Refusal{ErrorCode::invalid_config,
+                   fmt::format("The value of {} would be longer than {} bytes.", change.name, protocol::string_bytes_max)};
   }
   if (auto wrong = check_topic_config(change.name, value)) return Refusal{ErrorCode::invalid_config, *wrong};
   if (at != set.end() && at->second == value) return std::nullopt;

@@ -94,6 +94,10 @@ MetadataResult<void> LocalMetadataStore::commit(const std::vector<MetadataRecord
   const ByteView built = batch.finish(compressor);
   ByteBuffer bytes{built.begin(), built.end()};
   const auto appended = log_->append(bytes, local_epoch, log::AppendOrigin::coordinator);
+  // One batch holds an operation; what does not fit leaves no trace.
+  if (!appended && appended.error().code == log::LogError::message_too_large) {
+    return std::unexpected(ErrorCode::policy_violation);
+  }
   if (!appended || !log_->flush()) {
     failed_ = true;
     return std::unexpected(ErrorCode::kafka_storage_error);

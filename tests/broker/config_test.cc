@@ -8,7 +8,9 @@
 #include <sstream>
 
 #include "broker/config_keys.h"
+#include "broker/controller_decisions.h"
 #include "broker/topic_config.h"
+#include "protocol/error_code.h"
 
 namespace squall::broker {
 namespace {
@@ -157,6 +159,27 @@ TEST(TopicConfigs, OverridesWinOverTheBrokerAndTheBrokerOverDefaults) {
   EXPECT_EQ(resolve_topic_config({}, broker).log.segment_ms, 7'200'000);
   EXPECT_EQ(resolve_topic_config({{"retention.ms", "-1"}}, broker).log.retention_ms, -1);
   EXPECT_EQ(resolve_topic_config({{"compression.type", "zstd"}}, broker).compression_level, 3);
+}
+
+TEST(TopicConfigs, AListGrowsNoLongerThanAStringMayBe) {
+  const auto made = parsed("");
+  MetadataImage image;
+  const auto topic = std::make_shared<TopicImage>();
+  image.topics["orders"] = topic;
+  const std::string key = "leader.replication.throttled.replicas";
+  image.configs[{ConfigResource::topic, "orders"}][key] = std::string(20'000, 'a');
+  protocol::IncrementalAlterConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = static_cast<std::int8_t>(ConfigResource::topic);
+  resource.resource_name = "orders";
+  constexpr std::int8_t append = 2;
+  resource.configs.push_back({.name = key, .config_operation = append, .value = std::string(20'000, 'b')});
+  Random random{1};
+  const auto refused = decide_alter_configs({image, made.config, random}, request);
+  EXPECT_TRUE(refused.records.empty());
+  EXPECT_EQ(refused.response.responses[0].error_code, static_cast<std::int16_t>(protocol::ErrorCode::invalid_config));
+  resource.configs[0].value = std::string(12'000, 'b');
+  EXPECT_EQ(decide_alter_configs({image, made.config, random}, request).records.size(), 1U);
 }
 
 TEST(TopicConfigs, ABadOneIsNamed) {

@@ -164,7 +164,9 @@ ConnectionServer::Ended ConnectionServer::dispatch(RequestContext& context) {
   if (known && protocol::response_header_version(context.api_key, context.version) > 0) context.response.unsigned_varint(0);
   const Disposition disposition = known ? handler->handle(context) : answer_unsupported_api_versions(context);
   switch (disposition) {
-    case Disposition::respond: return send(context.response);
+    case Disposition::respond:
+      context.slot.release();  // the peer may take its time to read: that must hold up nobody else
+      return send(context.response);
     case Disposition::no_response: return std::nullopt;
     case Disposition::close: break;
   }

@@ -97,8 +97,9 @@ ErrorCode enter_session(FetchCall& call) {
 }
 
 bool enough(const FetchCall& call) {
-  return call.pass.bytes >= call.request.min_bytes || call.pass.answer_at_once || call.wanted.empty() ||
-         call.context.broker.stopping;
+  // More than a response may hold is not worth waiting for.
+  return call.pass.bytes >= std::min<std::int64_t>(call.request.min_bytes, call.limits.max_bytes) || call.pass.answer_at_once ||
+         call.wanted.empty() || call.context.broker.stopping;
 }
 
 void read_and_wait(FetchCall& call) {

@@ -38,7 +38,11 @@ Found look_up(log::Log& log, std::int64_t timestamp, bool read_committed) {
     case earliest_local: return log::TimestampOffset{-1, start, log.epoch_at(start)};
     case latest_tiered:
     case earliest_pending_upload: return std::nullopt;  // nothing is ever tiered: offset -1
-    case max_timestamp: return log.offset_of_max_timestamp();
+    case max_timestamp: {
+      Found found = log.offset_of_max_timestamp();
+      if (found && *found && (*found)->offset >= end) return std::nullopt;  // not to be read yet
+      return found;
+    }
     default: return log.offset_for_timestamp(timestamp, end);
   }
 }

@@ -13,6 +13,9 @@ using runtime::EventName;
 
 namespace {
 
+// Each log keeps no more for the next batch to be decompressed into: there may be many logs.
+constexpr std::size_t kept_scratch_bytes = std::size_t{64} << 10;
+
 std::unexpected<AppendError> refuse(LogError code) {
   return std::unexpected(AppendError{code, std::string{to_string(code)}, {}});
 }
@@ -130,9 +133,9 @@ std::expected<AppendInfo, AppendError> append_locked(LogState& log, const std::s
   if (const auto usable = log.usable(); !usable) return refuse(usable.error());
   const std::int64_t now_ms = to_ms(log.world.wall_now());
   const ValidationRequest request{origin, &log.config, now_ms, log.log_end, epoch};
-  if (auto valid = validate(log.world, bytes, request, log.compressor, log.scratch, log.batches); !valid) {
-    return std::unexpected(std::move(valid.error()));
-  }
+  auto valid = validate(log.world, bytes, request, log.dir->compressor, log.scratch, log.batches);
+  if (log.scratch.capacity() > kept_scratch_bytes) log.scratch = {};
+  if (!valid) return std::unexpected(std::move(valid.error()));
   log.producer_batches.clear();
   for (const BatchInfo& batch : log.batches) {
     if (batch.has_producer_data()) log.producer_batches.push_back(batch.producer_batch());

@@ -16,6 +16,7 @@
 #include "log/checkpoint_text.h"
 #include "log/log_error.h"
 #include "log/topic_partition.h"
+#include "protocol/compression.h"
 #include "runtime/condition.h"
 #include "runtime/gate.h"
 #include "runtime/mutex.h"
@@ -67,6 +68,8 @@ class LogDir {
 
   Uuid directory_id;
   std::unique_ptr<runtime::FileLock> lock;
+  // Of all logs here, whose appends may take turns: no call of it waits.
+  protocol::Compressor compressor;
   bool was_clean = false;
   std::int64_t previous_broker_epoch = -1;
 

@@ -67,7 +67,6 @@ struct LogState {
   // ---- working memory of whoever holds `writing` ----
   std::vector<BatchInfo> batches;
   std::vector<ProducerBatch> producer_batches;
-  protocol::Compressor compressor;
   ByteBuffer scratch;
 
   std::vector<std::shared_ptr<Segment>> indexes_in_memory;  // sealed segments, oldest use first

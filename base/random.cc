@@ -1,5 +1,6 @@
 #include "base/random.h"
 
+#include <array>
 #include <bit>
 
 #include "base/assert.h"
@@ -16,10 +17,8 @@ constexpr std::uint64_t split_mix(std::uint64_t& state) {
   return z ^ (z >> 31);
 }
 
-// -log2(x / 2^64) in units of 2^-32, for x >= 1: the whole part from the leading zeros, the fraction bit by bit by squaring.
-constexpr std::uint64_t minus_log2_q32(std::uint64_t x) {
-  const int zeros = std::countl_zero(x);
-  std::uint64_t mantissa = (x << zeros) >> 32;  // in [2^31, 2^32): the value 1.0 … 2.0 in units of 2^-31
+// log2 of 1.0 … 2.0, given in units of 2^-31 in [2^31, 2^32), in units of 2^-32: bit by bit, by squaring.
+constexpr std::uint64_t log2_q32(std::uint64_t mantissa) {
   std::uint64_t fraction = 0;
   for (int bit = 31; bit >= 0; --bit) {
     mantissa = (mantissa * mantissa) >> 31;
@@ -28,6 +27,25 @@ constexpr std::uint64_t minus_log2_q32(std::uint64_t x) {
       fraction |= std::uint64_t{1} << bit;
     }
   }
+  return fraction;
+}
+
+constexpr std::size_t log2_steps = 256;
+constexpr auto log2_table = [] {
+  std::array<std::uint64_t, log2_steps + 1> table{};
+  for (std::size_t i = 0; i < log2_steps; ++i) table[i] = log2_q32((std::uint64_t{1} << 31) + (std::uint64_t{i} << 23));
+  table[log2_steps] = std::uint64_t{1} << 32;
+  return table;
+}();
+
+// -log2(x / 2^64) in units of 2^-32, for x >= 1: the whole part from the leading zeros, the fraction between two steps of the
+// table, which is exact to a few millionths. In integers: the same on every machine.
+constexpr std::uint64_t minus_log2_q32(std::uint64_t x) {
+  const int zeros = std::countl_zero(x);
+  const std::uint64_t mantissa = (x << zeros) << 1;  // without the leading one
+  const auto step = static_cast<std::size_t>(mantissa >> 56);
+  const std::uint64_t within = (mantissa >> 24) & 0xffff'ffffU;
+  const std::uint64_t fraction = log2_table[step] + (((log2_table[step + 1] - log2_table[step]) * within) >> 32);
   return ((static_cast<std::uint64_t>(zeros) + 1) << 32) - fraction;
 }
 

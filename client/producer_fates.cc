@@ -65,8 +65,9 @@ void Producer::Core::InFlight::fail_rest(const Error& error) {
     }
   }
   busy = false;
+  const bool was_full = sender_.in_flight >= core_.options_.in_flight_max;
   --sender_.in_flight;
-  if (sender_.wakes_at > Instant{}) {
+  if (was_full && sender_.wakes_at > Instant{}) {  // else it waits for a batch, whose partition wakes it
     sender_.wakes_at = Instant{};
     sender_.work.notify_all();
   }
@@ -155,7 +156,7 @@ void Producer::Core::complete(std::unique_ptr<Batch> batch, Offset base_offset, 
     if (base_offset != no_offset) ++delivery.offset;
   }
   retire(std::move(batch));
-  wake(queue, Instant{});
+  if (!queue.waiting.empty()) wake(queue, Instant{});
 }
 
 void Producer::Core::give_up(std::unique_ptr<Batch> batch, const Error& error) {

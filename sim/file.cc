@@ -17,7 +17,6 @@ SimFile::~SimFile() { --world_.open_files; }
 
 Result<std::size_t> SimFile::pread(MutableBytes into, std::uint64_t at) {
   if (world_.refuse()) return std::unexpected{IoError::closed};
-  world_.settle();
   const auto count = disk_.read(world_, *inode_, path_, into, at);
   if (!count) return std::unexpected{world_.failed(Crossing::file_read, count.error())};
   world_.record(Crossing::file_read, at, *count, digest_of(into.first(*count)));
@@ -27,7 +26,6 @@ Result<std::size_t> SimFile::pread(MutableBytes into, std::uint64_t at) {
 Result<std::size_t> SimFile::pwritev(std::span<const ByteView> from, std::uint64_t at) {
   if (world_.refuse()) return std::unexpected{IoError::closed};
   if (!writable_) return std::unexpected{world_.failed(Crossing::file_write, IoError::access_denied)};
-  world_.settle();
   const auto count = disk_.write(world_, inode_, path_, from, at);
   if (!count) return std::unexpected{world_.failed(Crossing::file_write, count.error())};
   std::uint64_t digest = inode_->id;

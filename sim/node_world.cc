@@ -18,8 +18,9 @@ using runtime::Result;
 namespace {
 
 constexpr std::uint32_t refusals_max = 1'000;
-// Work is paid for in one go: at this much, and before anything that others can see.
-constexpr std::uint64_t debt_max_ps = 2'000'000;
+// Work is paid for in one go: at this much, and before anything that others can see. So that a request which costs a few
+// microseconds here and there suspends its fiber once.
+constexpr std::uint64_t debt_max_ps = 20'000'000;
 
 bool is_path(std::string_view path) { return !path.empty() && path.front() == '/'; }
 

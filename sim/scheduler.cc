@@ -26,9 +26,10 @@ RunEnd Scheduler::run(Instant until, const std::function<bool()>& predicate,
   SQUALL_ASSERT(engine_.running() == nullptr, "a run is not started from a fiber");
   SQUALL_ASSERT(until >= now_, "time does not go back");
   horizon_ = predicate ? now_ : until;  // with a predicate each step must come back here
+  stop_ = false;
   while (true) {
     if (!dead_.empty()) unwind_dead();
-    if (predicate && !predicate()) return RunEnd::stopped;
+    if (stop_ || (predicate && !predicate())) return RunEnd::stopped;
     if (++steps_at_instant_ > livelock_steps_) return RunEnd::livelock;
     if (!ready_.empty()) {
       ++steps_;
@@ -130,7 +131,8 @@ runtime::Wake Scheduler::wait(Instant until) {
   runtime::Fiber* fiber = engine_.running();
   SQUALL_ASSERT(fiber != nullptr, "only a fiber waits");
   ++fiber->wait_ticket;
-  const bool alone = ready_.empty() && dead_.empty() && until <= horizon_ && queue_.earliest() > std::max(until, now_);
+  const bool alone =
+      ready_.empty() && dead_.empty() && !stop_ && until <= horizon_ && queue_.earliest() > std::max(until, now_);
   if (alone && !world_of(*fiber).node().paused() && until != end_of_time && steps_at_instant_ < livelock_steps_) {
     slot_of(*fiber).armed_next = end_of_time;
     queue_.skip_draw();

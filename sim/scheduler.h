@@ -45,6 +45,9 @@ class Scheduler {
   // that is not a fiber's timer.
   RunEnd run(Instant until, const std::function<bool()>& predicate, const std::function<void(const Event&)>& dispatch);
 
+  // Ends the run that lasts, before its next step.
+  void stop() { stop_ = true; }
+
   // ---- fibers ----
   runtime::Fiber& spawn(NodeWorld& owner, std::string_view name, runtime::FiberFunction function);
   [[nodiscard]] runtime::Fiber* running() const { return engine_.running(); }
@@ -99,6 +102,7 @@ class Scheduler {
   std::uint64_t steps_ = 0;
   std::uint64_t steps_at_instant_ = 0;
   std::uint64_t livelock_steps_;
+  bool stop_ = false;
 };
 
 }  // namespace squall::sim

@@ -41,7 +41,7 @@ class Runner {
              options.keep_events},
         faults_{run_} {
     run_.simulation.on_event([this](const sim::ProductEvent& event) { observe(event); });
-    run_.checks.on_first_finding([this] { stopped_ = true; });
+    run_.checks.on_first_finding([this] { stop(); });
     if (options_.ready) options_.ready(run_.simulation);
   }
 
@@ -70,26 +70,37 @@ class Runner {
     if (begun_ && options_.break_on && event.name == *options_.break_on) interrupt();
   }
 
-  void interrupt() {
+  void stop() {
     stopped_ = true;
+    run_.simulation.stop();
+  }
+
+  void interrupt() {
+    stop();
     interrupted_ = true;
   }
 
-  // Runs until `done` holds, a finding stops the run, or `limit`. True if `done`.
+  // One step of `run_phase`. What nothing ends but its time or a finding need not be asked after each event.
+  sim::RunEnd run_step(Instant step, const std::function<bool()>& done) {
+    if (!done) return run_.simulation.run_until(step);
+    const sim::RunEnd end = run_.simulation.run_while([&] { return !stopped_ && !done(); }, step);
+    const bool early = !stopped_ && run_.now() < step && !done() && end != sim::RunEnd::livelock;
+    return early ? run_.simulation.run_until(step) : end;
+  }
+
+  // Runs until `done` (may be empty) holds, a finding stops the run, or `limit`. True if `done`.
   bool run_phase(std::string_view phase, Instant limit, const std::function<bool()>& done) {
-    while (!stopped_ && !done() && run_.now() < limit) {
+    while (!stopped_ && !(done && done()) && run_.now() < limit) {
       Instant step = std::min(limit, run_.now() + progress_step);
       if (options_.until) step = std::min(step, Instant{*options_.until});
-      sim::RunEnd end = run_.simulation.run_while([&] { return !stopped_ && !done(); }, step);
-      if (!stopped_ && run_.now() < step && !done() && end != sim::RunEnd::livelock) end = run_.simulation.run_until(step);
-      if (end == sim::RunEnd::livelock) {
+      if (run_step(step, done) == sim::RunEnd::livelock) {
         livelock_ = true;
         run_.checks.report({"time_moves", "the cluster spins: millions of steps without virtual time moving on", run_.now()});
       }
       if (options_.until && run_.now() >= Instant{*options_.until}) interrupt();
       if (options_.progress) options_.progress({phase, run_.now(), limit, run_.checks.tally()});
     }
-    return done();
+    return done && done();
   }
 
   // A fiber of the run's own client, waited for. False when `limit` came first.
@@ -137,7 +148,7 @@ class Runner {
     run_.timeline.add(run_.now(), EntryKind::phase, "the workloads begin");
     start_clients(run_);
     faults_.start();
-    run_phase("under faults", run_.begun + run_.scenario.run.duration, [] { return false; });
+    run_phase("under faults", run_.begun + run_.scenario.run.duration, nullptr);
   }
 
   void liveness() {

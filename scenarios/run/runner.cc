@@ -155,11 +155,15 @@ class Runner {
     run_.timeline.add(run_.now(), EntryKind::phase, "everything is healed");
     faults_.heal();
     run_.checks.availability().healed(run_.now());
-    const bool wiped = std::ranges::any_of(run_.plan.faults, [](const auto& one) { return one.kind == FaultKind::wipe; });
-    control("after the heal", run_.scenario.run.heal, [this, wiped](runtime::World& world, Instant deadline) {
+    // What destroys stored bytes may destroy the only copy of the metadata log.
+    const bool topics_at_risk = std::ranges::any_of(run_.plan.faults, [](const auto& one) {
+      return one.kind == FaultKind::wipe || one.kind == FaultKind::bit_rot || one.kind == FaultKind::phantom_write ||
+             one.kind == FaultKind::misdirected_write;
+    });
+    control("after the heal", run_.scenario.run.heal, [this, topics_at_risk](runtime::World& world, Instant deadline) {
       std::string why;
-      // Topics that went with a wiped disk are made again, as an operator would.
-      if (wiped && !create_declared_topics(run_, world, deadline, why)) return;
+      // Topics that are gone are made again, as an operator would.
+      if (topics_at_risk && !create_declared_topics(run_, world, deadline, why)) return;
       probe_partitions(run_, world, deadline);
     });
     if (!stopped_) run_.timeline.add(run_.now(), EntryKind::phase, "every partition has taken a write and shown it");

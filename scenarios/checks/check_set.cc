@@ -41,6 +41,7 @@ CheckSet::CheckSet(AvailabilityBounds bounds) {
   availability_ = add<StaysAvailable>(bounds);
   record_checks_.push_back(availability_);
   leaks_ = add<NothingLeaks>();
+  identity_ = add<IdentityKept>();
 }
 
 void CheckSet::acked(const AckedBatch& batch) {

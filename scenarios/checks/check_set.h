@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "scenarios/checks/check.h"
+#include "scenarios/checks/identity_kept.h"
 #include "scenarios/checks/metadata_durable.h"
 #include "scenarios/checks/nothing_leaks.h"
 #include "scenarios/checks/stays_available.h"
@@ -41,6 +42,7 @@ class CheckSet {
   [[nodiscard]] MetadataDurable& metadata() { return *metadata_; }
   [[nodiscard]] StaysAvailable& availability() { return *availability_; }
   [[nodiscard]] NothingLeaks& leaks() { return *leaks_; }
+  [[nodiscard]] IdentityKept& identity() { return *identity_; }
 
   // ---- observations ----
   void acked(const AckedBatch& batch);
@@ -74,6 +76,7 @@ class CheckSet {
   MetadataDurable* metadata_ = nullptr;
   StaysAvailable* availability_ = nullptr;
   NothingLeaks* leaks_ = nullptr;
+  IdentityKept* identity_ = nullptr;
   std::vector<Finding> findings_;
   std::function<void()> on_first_;
 };

@@ -60,6 +60,7 @@ void Atlas::struck(Harm harm, Instant now) {
   if (harm == Harm::stored) {
     stored_harm_ = true;
     checks_.metadata().forget_all();
+    checks_.identity().forget();
   }
   for (PartitionId id = 0; id < history.size(); ++id) {
     PartitionHistory& partition = history.partition(id);

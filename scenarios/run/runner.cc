@@ -60,6 +60,9 @@ class Runner {
  private:
   void observe(const sim::ProductEvent& event) {
     run_.timeline.event(event);
+    if (event.name == runtime::EventName::node_started) {
+      run_.checks.identity().started(event.node_name, event.text("cluster").value_or(""), event.at);
+    }
     if (event.name == runtime::EventName::log_dir_failed) {
       for (BrokerNode& broker : run_.brokers) {
         if (broker.node->index() == event.node) broker.dir_failed = true;

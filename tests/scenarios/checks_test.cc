@@ -242,6 +242,17 @@ TEST_F(ChecksTest, WhatAStoppedProcessLeavesBehindIsALeak) {
   EXPECT_THAT(broken(), ElementsAre("nothing_leaks", "nothing_leaks"));
 }
 
+TEST_F(ChecksTest, ANodeThatComesBackInAnotherClusterIsFound) {
+  checks.identity().started("broker-1", "first", at(1));
+  checks.identity().started("broker-1", "first", at(2));
+  EXPECT_THAT(broken(), IsEmpty());
+  checks.identity().started("broker-1", "second", at(3));
+  EXPECT_THAT(broken(), ElementsAre("identity_kept"));
+  checks.identity().forget();
+  checks.identity().started("broker-1", "third", at(4));
+  EXPECT_THAT(broken(), ElementsAre("identity_kept"));
+}
+
 TEST_F(ChecksTest, WhatAFaultMayDestroyIsExcusedAndNothingElse) {
   send(4);
   ack(0, 2, 0, 1);

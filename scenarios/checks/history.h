@@ -72,6 +72,16 @@ class PartitionHistory {
   // Records below may be gone. Retention by time or size: anything may.
   void allow_deletion_below(std::int64_t offset) { deletable_below_ = offset > deletable_below_ ? offset : deletable_below_; }
   [[nodiscard]] std::int64_t deletable_below() const { return deletable_below_; }
+  // DeleteRecords was acknowledged at `at`: what lies below is gone for good, unless a fault may cost it (an excuse).
+  void note_deleted_below(Instant at, std::int64_t offset) {
+    if (offset <= deleted_below_) return;
+    deleted_below_ = offset;
+    deleted_at_ = at;
+  }
+  // Whether a read that was asked for at `begun` must not show `offset` any more.
+  [[nodiscard]] bool deleted(Instant begun, std::int64_t offset) const {
+    return offset < deleted_below_ && begun > deleted_at_ && deleted_below_ <= floor_;
+  }
 
   // ---- what a fault may have cost ----
   // Records at `floor` and above may be lost, and what was asked for before `until` says nothing of them.
@@ -96,6 +106,8 @@ class PartitionHistory {
   std::vector<Slot> slots_;                                        // by offset
   std::deque<std::pair<Instant, std::int64_t>> acknowledgements_;  // both ascending
   std::int64_t deletable_below_ = 0;
+  std::int64_t deleted_below_ = 0;
+  Instant deleted_at_{};
   std::int64_t floor_ = INT64_MAX;  // the lowest that was ever excused
   Instant excused_until_{};
   std::uint32_t generation_ = 0;

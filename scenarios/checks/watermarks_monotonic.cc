@@ -9,7 +9,7 @@ class WatermarksMonotonic final : public Check {
  public:
   WatermarksMonotonic()
       : Check("watermarks_monotonic",
-              "High watermark and log start never go back, and nothing above the high watermark is read.") {}
+              "High watermark and log start never go back, and nothing above the one or below the other is read.") {}
 
   void on_read(const History& history, const ReadBatch& batch) override {
     const ReadSession& session = *batch.session;
@@ -24,6 +24,10 @@ class WatermarksMonotonic final : public Check {
         violated(batch.at, fmt::format("offset {} of {} was read, but the high watermark is {}", batch.records.back().offset,
                                        name(), batch.high_watermark));
       }
+    }
+    if (!batch.records.empty() && history.partition(batch.partition).deleted(batch.begun, batch.records.front().offset)) {
+      violated(batch.at, fmt::format("offset {} of {} was read after DeleteRecords of it had been acknowledged",
+                                     batch.records.front().offset, name()));
     }
     if (batch.log_start >= 0) {
       count();

@@ -128,7 +128,8 @@ class AdminClient {
       if (run_.checks.history().partition(id).topic() == plan_.topic) candidates.push_back(id);
     }
     if (candidates.empty()) return;
-    PartitionHistory& history = run_.checks.history().partition(candidates[random_.below(candidates.size())]);
+    const PartitionId chosen = candidates[random_.below(candidates.size())];
+    PartitionHistory& history = run_.checks.history().partition(chosen);
     const std::int64_t low = history.deletable_below();
     if (history.end() <= low) return;
     const std::int64_t before =
@@ -137,6 +138,7 @@ class AdminClient {
     const client::TopicPartition partition{history.topic(), PartitionIndex{history.partition()}};
     const auto start = admin_.delete_records(partition, Offset{before}, deadline());
     if (start) {
+      run_.checks.history().partition(chosen).note_deleted_below(run_.now(), start->value());
       succeeded();
     } else {
       failed();

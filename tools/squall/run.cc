@@ -211,6 +211,7 @@ int run_command(const RunArguments& arguments) {
   if (!arguments.until.empty()) {
     const auto until = scenarios::parse_quantity(arguments.until, scenarios::Unit::duration);
     if (!until) return complain("--until: " + until.error(), arguments.json, exit_usage);
+    if (*until < 0) return complain("--until: must be at least 0s", arguments.json, exit_usage);
     session.stop_at(Duration{*until});
   }
   if (!arguments.break_on.empty()) {

@@ -54,6 +54,7 @@ Section::Section(const toml::table& table, std::string path, ErrorSink& errors)
     : table_{&table}, path_{std::move(path)}, errors_{&errors} {}
 
 std::string Section::path_of(std::string_view key) const {
+  if (key.empty()) return path_;
   return path_.empty() ? std::string{key} : fmt::format("{}.{}", path_, key);
 }
 

@@ -25,7 +25,6 @@ void for_each_table(Section& document, std::string_view key, ErrorSink& errors, 
 
 void parse_document(const toml::table& table, Scenario& scenario, ErrorSink& errors) {
   Section document{table, "", errors};
-  document.require("title", "what this scenario shows, in one line");
   scenario.title = document.text("title").value_or("");
   if (const toml::table* cluster = document.table("cluster")) {
     parse_cluster(Section{*cluster, "cluster", errors}, scenario.cluster);
@@ -37,6 +36,8 @@ void parse_document(const toml::table& table, Scenario& scenario, ErrorSink& err
   if (const toml::table* expect = document.table("expect")) parse_expect(Section{*expect, "expect", errors}, scenario.expect);
   if (const toml::table* run = document.table("run")) parse_run(Section{*run, "run", errors}, scenario.run);
   document.finish();
+  // Last: what is missing stands at the start of the file, and would hide every other error, a misspelt title among them.
+  if (!errors.first()) document.require("title", "what this scenario shows, in one line");
 }
 
 }  // namespace

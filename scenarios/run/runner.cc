@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "scenarios/run/cluster.h"
 #include "scenarios/run/fault_scheduler.h"
@@ -318,10 +319,9 @@ std::optional<RunId> RunId::parse(std::string_view text) {
   const auto seed = text.substr(at + 1, hash - at - 1);
   RunId id{std::string{text.substr(0, at)}, 0, std::string{text.substr(hash + 1)}};
   if (seed.empty() || id.name.empty() || id.digest.empty()) return std::nullopt;
-  for (const char c : seed) {
-    if (c < '0' || c > '9' || id.seed > (UINT64_MAX - 9) / 10) return std::nullopt;
-    id.seed = id.seed * 10 + static_cast<std::uint64_t>(c - '0');
-  }
+  const char* end = seed.data() + seed.size();
+  const auto [read_to, error] = std::from_chars(seed.data(), end, id.seed);
+  if (error != std::errc{} || read_to != end) return std::nullopt;
   return id;
 }
 

@@ -159,7 +159,7 @@ class Session {
       fmt::print("{}", scenarios::text_report(scenario_, run.result, options));
       if (arguments_.verify && good) fmt::print("verified: a second run gave the same trace\n");
     }
-    std::fflush(stdout);
+    if (std::fflush(stdout) != 0) return complain("standard output cannot be written", false, exit_harness);
     return good ? exit_held : exit_failed;
   }
 

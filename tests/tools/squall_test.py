@@ -99,7 +99,11 @@ class SquallTest(unittest.TestCase):
         for arguments, wanted in ((["run", "nowhere"], "there is no scenario file"), (["run", "bad.toml"], 'did you mean "rate"?'),
                                   (["replay", "nonsense"], "is no id"), (["run", "quiet.toml", "--until", "5"], "lacks a unit"),
                                   (["run", "quiet.toml", "--break-on", "segment-roled"], 'did you mean "segment-rolled"?'),
-                                  (["run", "quiet.toml", "--seeds", "9..1"], "is not a range")):
+                                  (["run", "quiet.toml", "--seeds", "9..1"], "is not a range"),
+                                  (["run", "quiet.toml", "--until", "-1s"], "at least 0s"),
+                                  (["run", "quiet.toml", "--seed", "-1"], "is not a seed"),
+                                  (["run", "quiet.toml", "--seed", "1", "--seeds", "1..2"], "excludes"),
+                                  (["frobnicate"], "squall --help")):
             run = self.squall(*arguments)
             self.assertEqual(run.returncode, 2, arguments)
             self.assertIn(wanted, run.stderr)
@@ -109,9 +113,10 @@ class SquallTest(unittest.TestCase):
         self.assertEqual(self.squall("--help").returncode, 0)
 
     def test_an_error_is_an_object_too_when_json_is_asked_for(self):
-        run = self.squall("run", "nowhere", "--json")
-        self.assertEqual(run.returncode, 2)
-        self.assertEqual(json.loads(run.stdout)["verdict"], "error")
+        for arguments in (["run", "nowhere", "--json"], ["run", "quiet.toml", "--seed", "x", "--json"], ["run", "--json"]):
+            run = self.squall(*arguments)
+            self.assertEqual(run.returncode, 2)
+            self.assertEqual(json.loads(run.stdout)["verdict"], "error")
 
     def test_a_trace_file_is_what_perfetto_opens(self):
         path = pathlib.Path(self.folder.name, "trace.json")

@@ -1,13 +1,32 @@
 // `squall`: a Kafka-compatible cluster on virtual time, from one seed.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <charconv>
 #include <exception>
+#include <string_view>
 
 #include "tools/squall/commands.h"
 
 namespace {
 
 using squall::tools::RunArguments;
+
+// What is wrong with a seed, or nothing. The conversion alone would wrap "-1" around and cut what is too large.
+std::string check_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const char* end = text.data() + text.size();
+  const auto [read_to, error] = std::from_chars(text.data(), end, seed);
+  if (error == std::errc{} && read_to == end) return {};
+  return fmt::format("\"{}\" is not a seed, which is a whole number from 0 to {}", text, UINT64_MAX);
+}
+
+// The flag as it was typed: what cannot be parsed has set no variable.
+bool asks_for_json(int argc, char** argv) {
+  return std::any_of(argv + 1, argv + argc, [](const char* one) { return std::string_view{one} == "--json"; });
+}
 
 void add_run_options(CLI::App& command, RunArguments& arguments) {
   command.add_option("--trace", arguments.trace, "write a trace that Perfetto and chrome://tracing open");
@@ -29,7 +48,7 @@ int main(int argc, char** argv) {
   run.command = argv[0];
   CLI::App* run_app = app.add_subcommand("run", "run a scenario: verdict and timeline");
   run_app->add_option("scenario", run.scenario, "a file, or the name of a shipped scenario")->required();
-  auto* seed = run_app->add_option("--seed", run.seed, "the seed (default: the scenario's first)");
+  auto* seed = run_app->add_option("--seed", run.seed, "the seed (default: the scenario's first)")->check(check_seed);
   run_app->add_option("--seeds", run.seeds, "a range A..B: stops at the first that fails")->excludes(seed);
   add_run_options(*run_app, run);
 
@@ -53,8 +72,9 @@ int main(int argc, char** argv) {
     if (replay_app->parsed()) return squall::tools::replay_command(id, std::move(replay));
     return squall::tools::list_command(what, list_json);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? 0 : squall::tools::exit_usage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    return squall::tools::complain(std::string{error.what()} + "; see `squall --help`", asks_for_json(argc, argv),
+                                   squall::tools::exit_usage);
   } catch (const std::exception& error) {
     return squall::tools::complain(std::string{"internal error: "} + error.what(), false, squall::tools::exit_harness);
   }

@@ -27,8 +27,10 @@ std::expected<void, std::string> Server::bind() {
   for (const ListenerConfig& config : broker_.config.listeners) {
     auto socket = broker_.world.listen({config.host, config.port});
     if (!socket) {
-      return std::unexpected(fmt::format("cannot listen on {}://{}:{}: {}; choose another port or stop what uses it",
-                                         config.name, config.host, config.port, runtime::to_string(socket.error())));
+      const bool taken = socket.error() == runtime::IoError::address_in_use;
+      return std::unexpected(fmt::format(
+          "cannot listen on {}://{}:{}: {}; {}", config.name, config.host, config.port, runtime::to_string(socket.error()),
+          taken ? "choose another port or stop what uses it" : "listeners must name an address of this machine"));
     }
     ListenerState state{.config = config, .local = (*socket)->local(), .advertised_host = config.advertised_host};
     if (state.advertised_host.empty()) state.advertised_host = config.host;

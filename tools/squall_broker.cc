@@ -51,6 +51,7 @@ std::expected<ConfigSource, std::string> config_source(const Arguments& argument
   if (!arguments.config_file.empty()) {
     std::ifstream in{arguments.config_file, std::ios::binary};
     std::ostringstream text;
+    if (in) (void)in.peek();  // a folder opens like a file, and only reading tells
     if (in) text << in.rdbuf();
     if (!in) {
       return std::unexpected(

@@ -93,7 +93,7 @@ TopicSpec parse_topic(Section section) {
   if (const auto replication = section.integer("replication", {1, 1'000}); replication && *replication != 1) {
     section.fail("replication", "must be 1: the cluster has one broker");
   }
-  topic.config = parse_config(section, nullptr);
+  topic.config = parse_config(section, &topic.config_places);
   section.finish();
   return topic;
 }

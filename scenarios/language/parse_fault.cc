@@ -30,7 +30,11 @@ void parse_event(Section section, FaultSpec& into) {
   if (const toml::table* where = section.table("where")) {
     for (const auto& [key, node] : *where) {
       const auto value = value_of(node, Unit::word);
-      if (value) into.where.emplace_back(std::string{key.str()}, value->to_string());
+      if (value) {
+        into.where.emplace_back(std::string{key.str()}, value->to_string());
+      } else {
+        section.errors().report(place_of(node), section.path_of("where." + std::string{key.str()}), value.error());
+      }
     }
   }
   section.finish();

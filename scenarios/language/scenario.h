@@ -36,6 +36,7 @@ struct TopicSpec {
   Value partitions = Value::fixed(1, Unit::count);
   std::int64_t replication = 1;
   ConfigEntries config;
+  std::vector<std::pair<std::string, Place>> config_places;  // where each key of `config` stands
   Place place;
 };
 

@@ -5,6 +5,9 @@
 #include <algorithm>
 
 #include "broker/broker.h"
+#include "broker/config_keys.h"
+#include "broker/controller_decisions.h"
+#include "broker/topic_config.h"
 #include "scenarios/run/workloads.h"
 
 namespace squall::scenarios {
@@ -27,6 +30,9 @@ broker::ConfigValues broker_values(const RunContext& run, std::size_t number) {
 }
 
 LanguageError config_error(const Scenario& scenario, std::string message) {
+  // A broker ignores a key that it does not know; a scenario that has one is refused.
+  constexpr std::string_view ignored = "unknown key, ignored";
+  if (const std::size_t at = message.find(ignored); at != std::string::npos) message.replace(at, ignored.size(), "no such key");
   // The place is the scenario's, not that of the values made from it.
   constexpr std::string_view prefix = "override: ";
   if (message.starts_with(prefix)) message.erase(0, prefix.size());
@@ -39,6 +45,30 @@ LanguageError config_error(const Scenario& scenario, std::string message) {
     break;
   }
   return error;
+}
+
+// What the broker would refuse about a topic, told where the scenario says it.
+std::optional<LanguageError> topic_error(const Scenario& scenario, const Plan& plan) {
+  for (std::size_t at = 0; at < plan.topics.size(); ++at) {
+    const TopicSpec& spec = scenario.topics[at];
+    const std::string path = fmt::format("topic[{}]", at + 1);
+    if (const auto wrong = broker::check_topic_name(spec.name)) {
+      return LanguageError{scenario.file, spec.place, path + ".name", *wrong};
+    }
+    for (const auto& [key, value] : plan.topics[at].config) {
+      auto wrong = broker::check_topic_config(key, value);
+      if (!wrong) continue;
+      if (broker::find_topic_config_key(key) == nullptr) {
+        std::vector<std::string_view> names;
+        for (const broker::TopicConfigKey& row : broker::topic_config_keys()) names.push_back(row.key.name);
+        wrong = "no such key" + suggestion(key, names);
+      }
+      const auto place = std::ranges::find(spec.config_places, key, &std::pair<std::string, Place>::first);
+      return LanguageError{scenario.file, place == spec.config_places.end() ? spec.place : place->second,
+                           path + ".config." + key, *wrong};
+    }
+  }
+  return std::nullopt;
 }
 
 // The process of a broker: starts it, serves until it is asked to stop or cannot go on.
@@ -120,6 +150,7 @@ void add_clients(RunContext& run) {
 }  // namespace
 
 std::expected<void, LanguageError> build_cluster(RunContext& run) {
+  if (auto wrong = topic_error(run.scenario, run.plan)) return std::unexpected(std::move(*wrong));
   for (std::int64_t index = 0; index < run.scenario.cluster.brokers; ++index) {
     const auto number = static_cast<std::size_t>(index);
     const auto parsed = broker::broker_config_from(broker_values(run, number));

@@ -6,9 +6,8 @@ namespace squall::scenarios {
 
 void IdentityKept::started(std::string_view node, std::string_view cluster, Instant at) {
   const auto [known, first] = cluster_of_.try_emplace(std::string{node}, cluster);
-  if (first || forgotten_) return;
   count();
-  if (known->second == cluster) return;
+  if (first || forgotten_ || known->second == cluster) return;
   violated(at, fmt::format("{} was of cluster {} and started again as one of cluster {}", node, known->second, cluster));
 }
 

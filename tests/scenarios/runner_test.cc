@@ -118,7 +118,8 @@ TEST(Runner, APropertyThatTheBrokerDoesNotKnowIsALocatedError) {
   ASSERT_TRUE(scenario.has_value());
   const auto result = run_scenario(*scenario, {});
   ASSERT_FALSE(result.has_value());
-  EXPECT_THAT(result.error().to_string(), HasSubstr("x.toml:12:33: cluster.config.log.segment.byte: no such key; did you mean 'log.segment.bytes'"));
+  EXPECT_THAT(result.error().to_string(),
+              HasSubstr("x.toml:12:33: cluster.config.log.segment.byte: no such key; did you mean 'log.segment.bytes'"));
   EXPECT_THAT(result.error().to_string(), HasSubstr("log.segment.bytes"));
 }
 

@@ -66,7 +66,8 @@ std::optional<OffsetIndex> OffsetIndex::decode(ByteView bytes, std::uint64_t seg
 bool TimeIndex::maybe_append(std::int64_t timestamp_ms, std::int64_t relative_offset) {
   if (timestamp_ms < 0 || (!entries_.empty() && entries_.back().timestamp_ms >= timestamp_ms)) return false;
   SQUALL_ASSERT(relative_offset >= 0 && relative_offset <= int32_max, "a segment spans 2^31 offsets");
-  SQUALL_ASSERT(entries_.empty() || entries_.back().relative_offset <= relative_offset, "time index offsets do not fall");
+  // Entries that were read from a damaged file may lie behind the batches: then the index stays sparse.
+  if (!entries_.empty() && entries_.back().relative_offset > relative_offset) return false;
   entries_.push_back({timestamp_ms, static_cast<std::int32_t>(relative_offset)});
   return true;
 }

@@ -152,7 +152,7 @@ Decision<ProducerIdBlock> decide_producer_id_block(const DecisionInput& input) {
     record.broker_epoch = broker->second.epoch;
   }
   record.next_producer_id = first + producer_id_block;
-  decision.records.emplace_back(std::move(record));
+  decision.records.emplace_back(record);
   decision.response = {first, producer_id_block};
   return decision;
 }

@@ -295,7 +295,7 @@ Decision<protocol::DeleteTopicsResponse> decide_delete_topics(const DecisionInpu
     }
     protocol::RemoveTopicRecord record;
     record.topic_id = topic->id;
-    decision.records.emplace_back(std::move(record));
+    decision.records.emplace_back(record);
     note(result, std::nullopt);
   };
   for (const auto& topic : request.topics) remove(topic.name, topic.topic_id);

@@ -143,7 +143,7 @@ std::expected<std::shared_ptr<Log>, LogError> ManagerState::create_log(const Top
   }
   const std::lock_guard turn{changing_};
   if (const auto found = logs.find(partition); found != logs.end()) {
-    const std::shared_ptr<Log> log = found->second;
+    std::shared_ptr<Log> log = found->second;
     if (log->topic_id() == topic_id) return log;
     if (log->topic_id().is_zero()) {
       if (auto written = write_partition_metadata(log->state(), topic_id); !written) return std::unexpected(written.error());
@@ -176,7 +176,7 @@ std::expected<std::string, LogError> ManagerState::take_out(const TopicPartition
   const std::string ending =
       fmt::format("-{}.{:016x}{:016x}-{}", partition.partition, id.most_significant, id.least_significant, kind);
   const std::string topic = partition.topic.substr(0, name_bytes_max - ending.size());
-  const std::string path = state.dir->path() + "/" + topic + ending;
+  std::string path = state.dir->path() + "/" + topic + ending;
   auto renamed = world.rename(state.path, path);
   if (renamed) renamed = world.sync_dir(state.dir->path());
   if (!renamed) return std::unexpected(state.dir->fail(renamed.error(), "remove log"));

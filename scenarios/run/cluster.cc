@@ -65,7 +65,7 @@ std::optional<LanguageError> topic_error(const Scenario& scenario, const Plan& p
       }
       const auto place = std::ranges::find(spec.config_places, key, &std::pair<std::string, Place>::first);
       return LanguageError{scenario.file, place == spec.config_places.end() ? spec.place : place->second,
-                           path + ".config." + key, *wrong};
+                           fmt::format("{}.config.{}", path, key), *wrong};
     }
   }
   return std::nullopt;

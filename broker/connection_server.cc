@@ -17,8 +17,10 @@ namespace {
 constexpr std::size_t size_bytes = 4;
 constexpr std::size_t smallest_request = 8;  // api key, version, correlation id
 constexpr std::int16_t api_versions_key = 18;
-// A response buffer that grew beyond this is given up again.
+// A response buffer that grew beyond this is given up again, and the messages with it.
 constexpr std::size_t kept_response_bytes = std::size_t{64} << 10;
+// Nor are the decoded messages of a request that was as long.
+constexpr std::size_t kept_request_bytes = std::size_t{64} << 10;
 
 std::string_view reason_of(runtime::IoError error) {
   switch (error) {
@@ -45,6 +47,7 @@ std::string_view ConnectionServer::run() {
     if (!frame) return frame.error();
     busy_ = true;
     if (const Ended ended = handle(*frame)) return *ended;
+    if (frame->bytes.size() > kept_request_bytes) scratch_ = {};
     begin_ += frame->bytes.size();
     shrink();
   }
@@ -147,6 +150,7 @@ ConnectionServer::Ended ConnectionServer::handle(Frame& frame) {
                          .body = reader,
                          .response = writer,
                          .files = files_,
+                         .scratch = scratch_,
                          .slot = slot};
   broker_.world.charge(runtime::Cost::request, 1);
   return dispatch(context);
@@ -200,7 +204,10 @@ ConnectionServer::Ended ConnectionServer::send(const protocol::Writer& writer) {
   }
   broker_.metrics.bytes_out->add(total + size_bytes);
   files_.clear();
-  if (response_.capacity() > kept_response_bytes) response_ = ByteBuffer{};
+  if (response_.capacity() > kept_response_bytes) {
+    response_ = ByteBuffer{};
+    scratch_ = {};
+  }
   return std::nullopt;
 }
 

@@ -62,6 +62,7 @@ class ConnectionServer {
   protocol::RequestHeader header_;
   ByteBuffer response_;
   std::vector<log::FileRange> files_;
+  RequestScratch scratch_;
   bool busy_ = false;
   bool stopping_ = false;
 };

@@ -24,8 +24,8 @@ struct Waiting {
 
 struct ProduceCall {
   RequestContext& context;
-  protocol::ProduceRequest request;
-  protocol::ProduceResponse response;
+  protocol::ProduceRequest& request;
+  protocol::ProduceResponse& response;
   std::vector<Waiting> waiting;
   bool any_error = false;
 };
@@ -121,7 +121,10 @@ void wait_for_replication(ProduceCall& call) {
 }
 
 Disposition handle(RequestContext& context) {
-  ProduceCall call{.context = context, .request = {}, .response = {}, .waiting = {}};
+  ProduceCall call{.context = context,
+                   .request = context.scratch.produce_request,
+                   .response = context.scratch.produce_response,
+                   .waiting = {}};
   if (!context.decode_body(call.request)) return Disposition::close;
   const bool acks_known = call.request.acks >= -1 && call.request.acks <= 1;
   std::size_t partitions = 0;
@@ -134,6 +137,7 @@ Disposition handle(RequestContext& context) {
     answers.partition_responses.resize(topic.partition_data.size());
     for (std::size_t j = 0; j < topic.partition_data.size(); ++j) {
       PartitionAnswer& answer = answers.partition_responses[j];
+      answer = PartitionAnswer{};  // what an earlier request left
       answer.index = topic.partition_data[j].index;
       if (acks_known) {
         append_one(call, topic.name, topic.topic_id, topic.partition_data[j], answer);

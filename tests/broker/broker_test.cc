@@ -141,6 +141,8 @@ TEST_F(BrokerTest, ASessionTellsOnlyWhatIsNew) {
     const auto wrong = caller.ask<FetchResponse>(next, 12);
     ASSERT_TRUE(wrong);
     EXPECT_EQ(wrong->error_code, wire(ErrorCode::invalid_fetch_session_epoch));
+    EXPECT_TRUE(wrong->responses.empty());
+    EXPECT_EQ(wrong->session_id, 0);
   });
 }
 
@@ -174,7 +176,10 @@ TEST_F(BrokerTest, BadRecordsAreRefusedAndNothingIsAppended) {
     EXPECT_EQ(produce(caller, "t", two).error_code, wire(ErrorCode::invalid_record));
     EXPECT_EQ(produce(caller, "t", ByteView{}).error_code, wire(ErrorCode::invalid_record));
     EXPECT_EQ(produce(caller, "nope", batch_of(1)).error_code, wire(ErrorCode::unknown_topic_or_partition));
-    EXPECT_EQ(produce(caller, "t", batch_of(1)).base_offset, 0);
+    const auto good = produce(caller, "t", batch_of(1));  // and is told nothing of what went before it
+    EXPECT_EQ(good.base_offset, 0);
+    EXPECT_EQ(good.error_code, 0);
+    EXPECT_FALSE(good.error_message);
   });
 }
 

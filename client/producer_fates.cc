@@ -74,9 +74,8 @@ void Producer::Core::InFlight::fail_rest(const Error& error) {
 }
 
 void Producer::Core::InFlight::on_response(ArrivedResponse& response) {
-  protocol::ProduceResponse message;
   protocol::Reader reader{response.body()};
-  if (decode(reader, version, message)) settle(message);
+  if (decode(reader, version, core_.response_)) settle(core_.response_);
   fail_rest({.failure = Failure::malformed, .detail = "a Produce response that leaves a partition out"});
 }
 

@@ -62,6 +62,7 @@ struct PartitionQueue {
   PartitionIndex index;
   std::uint32_t ordinal = 0;  // of all the producer's partitions: the order within a request
   NodeId leader = no_node;
+  std::size_t place = 0;  // among the queues of its leader's sender
   std::deque<std::unique_ptr<Batch>> waiting;
   std::vector<std::unique_ptr<Batch>> in_flight;
   Instant not_before{};  // the back-off after a failure

@@ -39,7 +39,10 @@ void Producer::Core::run_sender(NodeSender& sender) {
 
 Instant Producer::Core::next_ready(NodeSender& sender) {
   Instant soonest = end_of_time;
-  for (PartitionQueue* const queue : sender.queues) soonest = std::min(soonest, ready_at(*queue));
+  const std::size_t end = sender.queues.size();
+  for (std::size_t at = sender.next_filled(0, end); at < end; at = sender.next_filled(at + 1, end)) {
+    soonest = std::min(soonest, ready_at(*sender.queues[at]));
+  }
   return soonest;
 }
 
@@ -115,6 +118,27 @@ void Producer::Core::finish_batch(PartitionQueue& queue, Batch& batch) {
   batch.bytes = batch.builder.finish(compressor_);
 }
 
+// Moves what is ready in the queues from `from` to `end` into the request. False once the request is full: the next one begins
+// where it ended.
+bool Producer::Core::take_batches(NodeSender& sender, InFlight& request, std::size_t from, std::size_t end) {
+  const Instant now = world_.now();
+  for (std::size_t at = sender.next_filled(from, end); at < end; at = sender.next_filled(at + 1, end)) {
+    PartitionQueue& queue = *sender.queues[at];
+    if (ready_at(queue) > now) continue;
+    Batch& batch = *queue.waiting.front();
+    if (batch.order == 0) finish_batch(queue, batch);
+    if (request.bytes > 0 && request.bytes + batch.bytes.size() > options_.request_bytes_max) {
+      sender.first = at;
+      return false;
+    }
+    request.bytes += batch.bytes.size();
+    request.batches.push_back(&batch);
+    queue.in_flight.push_back(std::move(queue.waiting.front()));
+    queue.waiting.pop_front();
+  }
+  return true;
+}
+
 // Moves the batches of one request from their queues to `in_flight`. Null if none is ready.
 Producer::Core::InFlight* Producer::Core::collect(NodeSender& sender) {
   auto idle = std::ranges::find_if(sender.requests, [](const auto& request) { return !request->busy; });
@@ -124,24 +148,9 @@ Producer::Core::InFlight* Producer::Core::collect(NodeSender& sender) {
   }
   InFlight& request = **idle;
   request.batches.clear();
-  const Instant now = world_.now();
-  const std::size_t queues = sender.queues.size();
-  std::size_t bytes = 0;
-  for (std::size_t count = 0; count < queues; ++count) {
-    const std::size_t at = (sender.first + count) % queues;
-    PartitionQueue& queue = *sender.queues[at];
-    if (ready_at(queue) > now) continue;
-    Batch& batch = *queue.waiting.front();
-    if (batch.order == 0) finish_batch(queue, batch);
-    if (bytes > 0 && bytes + batch.bytes.size() > options_.request_bytes_max) {
-      sender.first = at;
-      break;
-    }
-    bytes += batch.bytes.size();
-    request.batches.push_back(&batch);
-    queue.in_flight.push_back(std::move(queue.waiting.front()));
-    queue.waiting.pop_front();
-  }
+  request.bytes = 0;
+  const std::size_t first = sender.first < sender.queues.size() ? sender.first : 0;
+  if (take_batches(sender, request, first, sender.queues.size())) (void)take_batches(sender, request, 0, first);
   if (request.batches.empty()) return nullptr;
   std::ranges::sort(request.batches, {}, [](const Batch* batch) { return batch->queue->ordinal; });
   return &request;
@@ -158,22 +167,22 @@ std::optional<std::int16_t> Producer::Core::build_request(NodeSender& sender, co
   protocol::ProduceRequest& message = sender.request;
   message.acks = static_cast<std::int16_t>(options_.acks);
   message.timeout_ms = static_cast<std::int32_t>(to_ms(options_.request_timeout));
-  message.topic_data.clear();
   const ProducerTopic* topic = nullptr;
+  std::size_t topics = 0;  // those of the last request are used again, with the memory that they hold
   for (const Batch* const batch : request.batches) {
     if (batch->queue->topic != topic) {
       topic = batch->queue->topic;
-      auto& data = message.topic_data.emplace_back();
-      if (*version >= topic_ids_from) {
-        data.topic_id = topic->id;
-      } else {
-        data.name = topic->name;
-      }
+      if (topics == message.topic_data.size()) message.topic_data.emplace_back();
+      auto& data = message.topic_data[topics++];
+      data.partition_data.clear();
+      data.topic_id = *version >= topic_ids_from ? topic->id : Uuid{};
+      data.name = *version >= topic_ids_from ? std::string_view{} : std::string_view{topic->name};
     }
-    auto& partition = message.topic_data.back().partition_data.emplace_back();
+    auto& partition = message.topic_data[topics - 1].partition_data.emplace_back();
     partition.index = batch->queue->index.value();
     partition.records = protocol::Records::of(batch->bytes);
   }
+  message.topic_data.resize(topics);
   return version;
 }
 

@@ -49,8 +49,9 @@ enum class AdminOperation : std::uint8_t {
   delete_records,
   alter_config,
   describe,
+  list_offsets,
 };
-inline constexpr std::size_t admin_operation_count = 6;
+inline constexpr std::size_t admin_operation_count = 7;
 [[nodiscard]] std::span<const std::string_view> admin_operation_names();
 
 // One `[[workload]]`. Members that the kind does not use keep their defaults.

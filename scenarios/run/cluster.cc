@@ -119,7 +119,7 @@ void supervise(RunContext& run, std::size_t index) {
   run.simulation.after(supervisor_delay, [&run, index] {
     BrokerNode& node = run.brokers[index];
     if (!node.wanted || node.node->state() != sim::NodeState::off) return;
-    if (!reboot_if_needed(run, node)) node.node->restart();
+    node.node->restart();
   });
 }
 
@@ -192,18 +192,6 @@ void start_again(RunContext& run, sim::Node& node) {
   if (BrokerNode* broker = broker_at(run, node)) broker->wanted = true;
   if (ClientNode* client = client_at(run, node)) client->keep_down = false;
   node.restart();
-}
-
-bool reboot_if_needed(RunContext& run, BrokerNode& broker) {
-  if (!broker.dir_failed || !run.atlas.syncs_failed()) return false;
-  run.settle_clients();
-  run.timeline.add(run.now(), EntryKind::event, "is rebooted, for its page cache may show what is not on its disk",
-                   broker.node->name());
-  broker.serving = false;
-  run.atlas.struck(Harm::unsynced, run.now());
-  broker.node->power_cut();
-  broker.node->restart();
-  return true;
 }
 
 BrokerNode* broker_at(RunContext& run, const sim::Node& node) {

@@ -107,7 +107,7 @@ void FaultScheduler::heal() {
     broker.wanted = true;
     if (broker.node->state() != sim::NodeState::running) {
       broker.node->restart();
-    } else if (broker.dir_failed && !reboot_if_needed(run_, broker)) {
+    } else if (broker.dir_failed) {
       broker.node->request_stop();  // as an operator would, once the disk is well; the supervisor starts it again
     }
   }

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "log/log_state.h"
+#include "log/validation.h"
 
 namespace squall::log {
 namespace {
@@ -54,9 +55,11 @@ std::expected<std::optional<TimestampOffset>, LogError> find_record(LogState& lo
   if (!batch.validate()) return std::unexpected(LogError::corrupt_message);
   protocol::Compressor compressor;
   ByteBuffer scratch;
-  constexpr std::size_t decompressed_bytes_max = 256U << 20;
   auto reader = protocol::RecordReader::open(batch, compressor, scratch, decompressed_bytes_max);
-  if (!reader) return std::unexpected(LogError::corrupt_message);
+  if (!reader) {
+    const bool too_large = reader.error() == protocol::BatchError::too_large;
+    return std::unexpected(too_large ? LogError::message_too_large : LogError::corrupt_message);
+  }
   for (protocol::RecordView record; reader->next(record);) {
     if (wanted(record)) return TimestampOffset{record.timestamp_ms, record.offset, batch.partition_leader_epoch()};
   }

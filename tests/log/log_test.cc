@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/crc32c.h"
+#include "log/validation.h"
 #include "tests/log/log_fixture.h"
 
 namespace squall::log {
@@ -252,6 +253,26 @@ TEST_F(LogTest, AppendsOfManyFibersTakeTurnsAndReadersSeeOnlyWholeBatches) {
         },
         End::clean, seed);
   }
+}
+
+TEST_F(LogTest, ALookUpByTimeDecompressesNoMoreThanAnAppend) {
+  with_log([](Log& log) {
+    // A leader of another make accepted them.
+    for (const auto& [base, bytes] : {std::pair{0, decompressed_bytes_max - 1000}, std::pair{1, decompressed_bytes_max}}) {
+      ASSERT_TRUE(append(log,
+                         {.value_bytes = bytes,
+                          .timestamp_ms = 1000 + base,
+                          .codec = protocol::Codec::zstd,
+                          .base_offset = Offset{base},
+                          .leader_epoch = LeaderEpoch{0}},
+                         AppendOrigin::replication)
+                      .has_value());
+    }
+    const auto at_the_limit = log.offset_for_timestamp(1000, Offset{2});
+    ASSERT_TRUE(at_the_limit.has_value() && at_the_limit->has_value());
+    EXPECT_EQ((*at_the_limit)->offset, Offset{0});
+    EXPECT_EQ(log.offset_for_timestamp(1001, Offset{2}).error(), LogError::message_too_large);
+  });
 }
 
 TEST_F(LogTest, AfterAnErrorNothingIsAcceptedInThatDirectory) {  // KAFKA-10778

@@ -90,6 +90,37 @@ TEST_F(BrokerTest, WhatIsProducedIsFetchedBackByteForByte) {
   });
 }
 
+TEST_F(BrokerTest, APeerThatReadsAnAnswerSlowlyIsNotIdle) {
+  start({{"connections.max.idle.ms", "2000"}});
+  talk([](Caller& caller) {
+    create(caller, "t");
+    const std::string value(900'000, 'v');
+    for (int i = 0; i < 8; ++i) {
+      protocol::RecordBatchBuilder builder;
+      builder.start({});
+      builder.append(1'767'225'600'000, std::nullopt, as_bytes(value));
+      protocol::Compressor compressor;
+      EXPECT_EQ(produce(caller, "t", builder.finish(compressor)).base_offset, i);
+    }
+    FetchRequest request = fetch_request("t", 0);
+    request.max_bytes = request.topics[0].partitions[0].partition_max_bytes = 8 << 20;
+    caller.send(caller.frame(request, 12));
+    ByteBuffer size(4);
+    ASSERT_TRUE(runtime::read_exactly(caller.connection(), size));
+    const auto total = static_cast<std::size_t>(load_be<std::int32_t>(size.data()));
+    ASSERT_GT(total, 7'000'000U);
+    ByteBuffer piece(100'000);
+    const Instant before = caller.world().now();
+    for (std::size_t read = 0; read < total;) {
+      caller.world().sleep_until(caller.world().now() + 100ms);
+      const auto got = caller.connection().read(MutableBytes{piece}.first(std::min(piece.size(), total - read)));
+      ASSERT_TRUE(got.has_value() && *got > 0) << "closed after " << read << " of " << total;
+      read += *got;
+    }
+    EXPECT_GT(caller.world().now() - before, 4s);
+  });
+}
+
 TEST_F(BrokerTest, ALongPollEndsWithAnAppendOrWithItsTime) {
   start();
   talk([](Caller& caller) {

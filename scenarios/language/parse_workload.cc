@@ -92,6 +92,7 @@ WorkloadSpec parse_workload(Section section) {
   }
   workload.name =
       section.text("name").value_or(fmt::format("{} {}", kinds[static_cast<std::size_t>(workload.kind)], workload.topic));
+  if (const toml::node* name = section.node("name")) workload.name_place = place_of(*name);
   section.read("clients", Unit::count, workload.clients, {1, 10'000});
   section.read("start", Unit::duration, workload.start, {0, INT64_MAX});
   section.read("stop", Unit::duration, workload.stop, {0, INT64_MAX});

@@ -58,6 +58,7 @@ inline constexpr std::size_t admin_operation_count = 7;
 struct WorkloadSpec {
   WorkloadKind kind = WorkloadKind::produce;
   std::string name;   // given, or made of its kind and topic
+  Place name_place;   // line 0: not given
   std::string topic;  // produce, consume: the topic; admin: the prefix of the topics that it makes
   Value clients = Value::fixed(1, Unit::count);
   Value start = Value::fixed(0, Unit::duration);
@@ -116,7 +117,9 @@ struct FaultSpec {
   std::optional<Selector> node;  // `node`
   std::optional<Selector> from;
   std::optional<Selector> to;
-  std::vector<std::pair<std::string_view, Value>> values;  // all other parameters of the vocabulary, defaults included
+  Place at_place;
+  std::vector<std::pair<std::string_view, Place>> selector_places;  // of `node`, `from` and `to`, where they are given
+  std::vector<std::pair<std::string_view, Value>> values;           // all other parameters of the vocabulary, defaults included
   Place place;
 
   [[nodiscard]] const Value& value(std::string_view parameter) const;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string_view>
 
@@ -72,6 +73,23 @@ TEST(Runner, TheSameSeedGivesTheSameTraceAndAnotherSeedAnother) {
   EXPECT_EQ(first.trace, same.trace);
   EXPECT_EQ(first.events, same.events);
   EXPECT_NE(first.trace, other.trace);
+}
+
+TEST(Runner, EventsCarryOnlyTheFieldsThatTheVocabularyNames) {
+  const Scenario scenario = scenario_of(
+      "[[workload]]\nadmin = \"t\"\noperations = [\"create-topic\", \"delete-topic\", \"add-partitions\", \"alter-config\"]\n"
+      "rate = \"20/s\"\n[[fault]]\nat = \"1s\"\npower_cut = { for = \"200ms\" }\n");
+  std::set<runtime::EventName> seen;
+  RunOptions options;
+  options.on_event = [&](const sim::ProductEvent& event) {
+    seen.insert(event.name);
+    const auto known = runtime::fields_of(event.name);
+    for (const runtime::EventField& field : event.fields) {
+      EXPECT_TRUE(std::ranges::find(known, field.key) != known.end()) << runtime::to_string(event.name) << " " << field.key;
+    }
+  };
+  ASSERT_TRUE(run_scenario(scenario, options).has_value());
+  EXPECT_GT(seen.size(), 12U);
 }
 
 TEST(Runner, FaultsFireOnEventsAndAfterEachOther) {

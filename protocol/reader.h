@@ -25,7 +25,7 @@ namespace squall::protocol {
 class Reader {
  public:
   // `memory_max` bounds the bytes of array elements (not counting what they own: that is bounded by the bytes read).
-  explicit Reader(ByteView bytes) : Reader{bytes, (std::size_t{16} << 20) + 16 * bytes.size()} {}
+  explicit Reader(ByteView bytes) : Reader{bytes, (std::size_t{1} << 20) + 16 * bytes.size()} {}
   Reader(ByteView bytes, std::size_t memory_max)
       : start_{bytes.data()}, cursor_{start_}, end_{start_ + bytes.size()}, memory_left_{memory_max} {}
 

@@ -128,6 +128,7 @@ class Producer::Core {
   void wait_for_work(NodeSender& sender, Instant until);
   void dispatch(NodeSender& sender, InFlight& request, Connection& connection);
   [[nodiscard]] bool reset_identity(PartitionQueue& queue);
+  void give_up_in_doubt(PartitionQueue& queue);
 
   // ---- the keeper (producer_keeper.cc) ----
   void run_keeper();

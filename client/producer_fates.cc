@@ -108,11 +108,16 @@ bool Producer::Core::take_sequence_error(Batch& batch, ErrorCode code) {
   PartitionQueue& queue = *batch.queue;
   switch (code) {
     case ErrorCode::out_of_order_sequence_number:
-    case ErrorCode::unknown_producer_id: queue.needs_reset |= queue.is_first_outstanding(batch); return true;
+    case ErrorCode::unknown_producer_id:
+      if (!queue.is_first_outstanding(batch)) return true;
+      queue.needs_reset = true;
+      queue.reset_code = code;
+      return true;
     case ErrorCode::invalid_producer_epoch:
     case ErrorCode::producer_fenced:
       if (queue.identity == identity_) identity_ = {};
       queue.needs_reset = true;
+      queue.reset_code = code;
       keeper_work_.notify_all();
       return true;
     default: return false;

@@ -58,11 +58,11 @@ Instant Producer::Core::ready_at(PartitionQueue& queue) {
 bool Producer::Core::may_send(PartitionQueue& queue) {
   if (queue.in_flight.size() >= options_.in_flight_max) return false;
   if (!idempotent_) return true;
-  const Batch& batch = *queue.waiting.front();
   // New batches wait until it is known where the sequence goes on.
-  if (queue.needs_reset || (queue.unresolved_order != 0 && !batch.sequenced)) {
-    if (!queue.in_flight.empty() || !reset_identity(queue)) return false;
+  if (queue.needs_reset || (queue.unresolved_order != 0 && !queue.waiting.front()->sequenced)) {
+    if (!queue.in_flight.empty() || !reset_identity(queue) || queue.waiting.empty()) return false;
   }
+  const Batch& batch = *queue.waiting.front();
   if (!queue.identity.known()) {
     if (!identity_.known()) {
       keeper_work_.notify_all();
@@ -79,9 +79,10 @@ bool Producer::Core::may_send(PartitionQueue& queue) {
   return !batch.sequenced || queue.is_first_outstanding(batch);
 }
 
-// Begins the partition's sequence again under a higher epoch, or a new id. Nothing of it is in flight: what waits has not been
-// appended under the old one, or the broker has forgotten that it was.
+// Begins the partition's sequence again under a higher epoch, or a new id, by which the broker could not tell a batch that it
+// has from a new one. Nothing is in flight: each batch that waits was certainly not appended, or is given up.
 bool Producer::Core::reset_identity(PartitionQueue& queue) {
+  give_up_in_doubt(queue);
   constexpr ProducerEpoch last_epoch{std::numeric_limits<std::int16_t>::max()};
   if (queue.identity == identity_ && identity_.known()) {
     if (identity_.epoch == last_epoch) {
@@ -105,6 +106,17 @@ bool Producer::Core::reset_identity(PartitionQueue& queue) {
     queue.next_sequence = protocol::sequence_after(queue.next_sequence, batch->count());
   }
   return true;
+}
+
+void Producer::Core::give_up_in_doubt(PartitionQueue& queue) {
+  const auto in_doubt = [](const std::unique_ptr<Batch>& batch) { return batch->sequenced && batch->maybe_appended; };
+  const Error error = refused_with(queue.reset_code, "the sequence is lost, and these records may have been appended under it");
+  for (auto at = std::ranges::find_if(queue.waiting, in_doubt); at != queue.waiting.end();
+       at = std::ranges::find_if(queue.waiting, in_doubt)) {
+    std::unique_ptr<Batch> batch = std::move(*at);
+    queue.waiting.erase(at);
+    give_up(std::move(batch), error);
+  }
 }
 
 void Producer::Core::finish_batch(PartitionQueue& queue, Batch& batch) {

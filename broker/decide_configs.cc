@@ -6,6 +6,7 @@
 #include <set>
 
 #include "broker/controller_decisions.h"
+#include "broker/quote.h"
 #include "broker/topic_config.h"
 #include "protocol/error_code.h"
 #include "protocol/reader.h"
@@ -38,7 +39,7 @@ Verdict edit_list(const DecisionInput& input, const std::string& topic, const To
         ErrorCode::invalid_config,
         fmt::format("Can't {} to key {} because its type is not LIST.",
                     change.config_operation == static_cast<std::int8_t>(AlterOperation::append) ? "APPEND" : "SUBTRACT",
-                    change.name)};
+                    quote(change.name))};
   }
   const auto now = effective_value(row, input.image.config_of(ConfigResource::topic, topic), input.config).value;
   std::vector<std::string> words = parse_list(now.value_or(""));
@@ -56,7 +57,8 @@ Verdict edit_list(const DecisionInput& input, const std::string& topic, const To
 Verdict alter_one(const DecisionInput& input, const std::string& topic, const Alteration& change,
                   std::vector<MetadataRecord>& records) {
   const TopicConfigKey* row = find_topic_config_key(change.name);
-  if (row == nullptr) return Refusal{ErrorCode::invalid_config, fmt::format("Unknown topic config name: {}", change.name)};
+  if (row == nullptr)
+    return Refusal{ErrorCode::invalid_config, fmt::format("Unknown topic config name: {}", quote(change.name))};
   protocol::ConfigRecord record;
   record.resource_type = static_cast<std::int8_t>(ConfigResource::topic);
   record.resource_name = topic;
@@ -71,14 +73,15 @@ Verdict alter_one(const DecisionInput& input, const std::string& topic, const Al
   if (change.config_operation < 0 || change.config_operation > static_cast<std::int8_t>(AlterOperation::subtract)) {
     return Refusal{ErrorCode::invalid_request, fmt::format("Unknown operation type {}", change.config_operation)};
   }
-  if (!change.value) return Refusal{ErrorCode::invalid_request, fmt::format("Null value not supported for : {}", change.name)};
+  if (!change.value)
+    return Refusal{ErrorCode::invalid_request, fmt::format("Null value not supported for : {}", quote(change.name))};
   std::string value = *change.value;
   if (static_cast<AlterOperation>(change.config_operation) != AlterOperation::set) {
     if (auto wrong = edit_list(input, topic, *row, change, value)) return wrong;
   }
   if (value.size() > protocol::string_bytes_max) {
-    return Refusal{ErrorCode::invalid_config,
-                   fmt::format("The value of {} would be longer than {} bytes.", change.name, protocol::string_bytes_max)};
+    return Refusal{ErrorCode::invalid_config, fmt::format("The value of {} would be longer than {} bytes.", quote(change.name),
+                                                          protocol::string_bytes_max)};
   }
   if (auto wrong = check_topic_config(change.name, value)) return Refusal{ErrorCode::invalid_config, *wrong};
   if (at != set.end() && at->second == value) return std::nullopt;
@@ -94,19 +97,20 @@ Verdict alter_resource(const DecisionInput& input,
   if (type == ConfigResource::broker) {
     std::vector<std::string> names;
     for (const auto& change : resource.configs) names.push_back(change.name);
-    return Refusal{ErrorCode::invalid_request, fmt::format("Cannot update these configs dynamically: {}", joined(names))};
+    return Refusal{ErrorCode::invalid_request,
+                   fmt::format("Cannot update these configs dynamically: {}", quote(joined(names)))};
   }
   if (type != ConfigResource::topic) {
     return Refusal{ErrorCode::invalid_request, fmt::format("Unsupported resource type {}", resource.resource_type)};
   }
   if (input.image.find(resource.resource_name) == nullptr) {
     return Refusal{ErrorCode::unknown_topic_or_partition,
-                   fmt::format("The topic '{}' does not exist.", resource.resource_name)};
+                   fmt::format("The topic '{}' does not exist.", quote(resource.resource_name))};
   }
   std::set<std::string_view> seen;
   for (const auto& change : resource.configs) {
     if (!seen.insert(change.name).second) {
-      return Refusal{ErrorCode::invalid_request, fmt::format("Error due to duplicate config keys: {}", change.name)};
+      return Refusal{ErrorCode::invalid_request, fmt::format("Error due to duplicate config keys: {}", quote(change.name))};
     }
     if (auto wrong = alter_one(input, resource.resource_name, change, records)) return wrong;
   }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "broker/controller_decisions.h"
+#include "broker/quote.h"
 #include "broker/topic_config.h"
 #include "protocol/error_code.h"
 
@@ -32,7 +33,7 @@ Verdict check_collision(const MetadataImage& image, std::string_view name) {
   for (const auto& [other, topic] : image.topics) {
     if (other != name && without_dots(other) == flat) {
       return Refusal{ErrorCode::invalid_topic_exception,
-                     fmt::format("Topic '{}' collides with existing topic: {}", name, other)};
+                     fmt::format("Topic '{}' collides with existing topic: {}", quote(name), quote(other))};
     }
   }
   return std::nullopt;
@@ -154,7 +155,8 @@ Layout automatic_layout(const DecisionInput& input, const protocol::CreateTopics
 Verdict check_configs(const protocol::CreateTopicsRequest::CreatableTopic& topic, ConfigValues& configs) {
   for (const auto& config : topic.configs) {
     if (!config.value) {
-      return Refusal{ErrorCode::invalid_config, fmt::format("Null value not supported for topic configs: {}", config.name)};
+      return Refusal{ErrorCode::invalid_config,
+                     fmt::format("Null value not supported for topic configs: {}", quote(config.name))};
     }
     if (auto wrong = check_topic_config(config.name, *config.value)) return Refusal{ErrorCode::invalid_config, *wrong};
     configs[config.name] = *config.value;
@@ -182,7 +184,7 @@ Verdict create_one(const DecisionInput& input, const protocol::CreateTopicsReque
     return Refusal{ErrorCode::topic_authorization_failed, "Creation of internal topic __cluster_metadata is prohibited."};
   }
   if (input.image.topics.contains(topic.name)) {
-    return Refusal{ErrorCode::topic_already_exists, fmt::format("Topic '{}' already exists.", topic.name)};
+    return Refusal{ErrorCode::topic_already_exists, fmt::format("Topic '{}' already exists.", quote(topic.name))};
   }
   if (auto wrong = check_collision(input.image, topic.name)) return wrong;
   Layout layout = topic.assignments.empty() ? automatic_layout(input, topic) : manual_layout(input.image, topic);
@@ -229,14 +231,16 @@ std::optional<std::string> check_topic_name(std::string_view name) {
   if (name.empty()) return "Topic name is invalid: the empty string is not allowed";
   if (name == "." || name == "..") return "Topic name is invalid: '.' or '..' is not allowed";
   if (name.size() > longest) {
-    return fmt::format("Topic name is invalid: the length of '{}' is longer than the max allowed length {}", name, longest);
+    return fmt::format("Topic name is invalid: the length of '{}' is longer than the max allowed length {}", quote(name),
+                       longest);
   }
   const bool legal = std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
   });
   if (legal) return std::nullopt;
   return fmt::format(
-      "Topic name is invalid: '{}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", name);
+      "Topic name is invalid: '{}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+      quote(name));
 }
 
 Decision<protocol::CreateTopicsResponse> decide_create_topics(const DecisionInput& input,
@@ -257,7 +261,7 @@ Decision<protocol::CreateTopicsResponse> decide_create_topics(const DecisionInpu
       refusal = Refusal{ErrorCode::invalid_request, "Duplicate topic name."};
     } else if (!flat_names.insert(without_dots(topic.name)).second) {
       refusal = Refusal{ErrorCode::invalid_topic_exception,
-                        fmt::format("Topic '{}' collides with another topic of the same request.", topic.name)};
+                        fmt::format("Topic '{}' collides with another topic of the same request.", quote(topic.name))};
     } else {
       refusal = create_one(input, topic, decision.records, result);
     }
@@ -317,8 +321,8 @@ Decision<protocol::CreatePartitionsResponse> decide_create_partitions(const Deci
     const auto now = static_cast<std::int64_t>(topic->partitions.size());
     if (wanted.count < now) {
       return Refusal{ErrorCode::invalid_partitions,
-                     fmt::format("The topic {} currently has {} partition(s); {} would not be an increase.", wanted.name, now,
-                                 wanted.count)};
+                     fmt::format("The topic {} currently has {} partition(s); {} would not be an increase.", quote(wanted.name),
+                                 now, wanted.count)};
     }
     if (wanted.count == now) {
       return Refusal{ErrorCode::invalid_partitions, fmt::format("Topic already has {} partition(s).", now)};

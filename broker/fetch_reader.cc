@@ -73,7 +73,8 @@ void read_partitions(const BrokerState& broker, std::span<const FetchPartition> 
   pass.answer_at_once = false;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     PartitionRead& read = pass.reads[i];
-    FoundPartition found = find_partition(broker, wanted[i].key.topic, wanted[i].key.topic_id, wanted[i].key.partition.value());
+    FoundPartition found =
+        find_partition(broker, limits.naming, wanted[i].key.topic, wanted[i].key.topic_id, wanted[i].key.partition.value());
     read.error = limits.from_replica && found.error == ErrorCode::none ? ErrorCode::not_leader_or_follower : found.error;
     read.partition = std::move(found.partition);
     if (read.error == ErrorCode::none) read_one(wanted[i], limits, limits.max_bytes - pass.bytes, pass, read);

@@ -26,8 +26,9 @@ ErrorCode error_code_of(log::LogError error) {
   return ErrorCode::unknown_server_error;
 }
 
-FoundPartition find_partition(const BrokerState& broker, std::string_view topic, Uuid topic_id, std::int32_t index) {
-  const bool by_id = !topic_id.is_zero();
+FoundPartition find_partition(const BrokerState& broker, TopicNaming naming, std::string_view topic, Uuid topic_id,
+                              std::int32_t index) {
+  const bool by_id = naming == TopicNaming::by_id;
   const PartitionRef& partition = by_id ? broker.partitions->find(topic_id, index) : broker.partitions->find(topic, index);
   if (partition != nullptr && !partition->removed()) {
     if (!partition->online()) return {nullptr, ErrorCode::kafka_storage_error};

@@ -77,7 +77,9 @@ void append_one(ProduceCall& call, std::string_view topic, Uuid topic_id, const 
   if (const ErrorCode code = check_records(call.context.version, data.records, why); code != ErrorCode::none) {
     return refuse(answer, code, why);
   }
-  FoundPartition found = find_partition(broker, topic, topic_id, data.index);
+  constexpr std::int16_t first_with_topic_ids = 13;
+  const TopicNaming naming = call.context.version >= first_with_topic_ids ? TopicNaming::by_id : TopicNaming::by_name;
+  FoundPartition found = find_partition(broker, naming, topic, topic_id, data.index);
   if (found.error != ErrorCode::none) return refuse(answer, found.error, {});
   const PartitionRef partition = std::move(found.partition);
   broker.world.charge(runtime::Cost::checksummed_byte, data.records.bytes.size());

@@ -207,6 +207,7 @@ Disposition handle(RequestContext& context) {
   if (!context.decode_body(call.request)) return Disposition::close;
   call.limits.max_bytes =
       std::min({static_cast<std::int64_t>(call.request.max_bytes), context.broker.config.fetch_max_bytes, response_bytes_max});
+  call.limits.naming = context.version >= first_with_topic_ids ? TopicNaming::by_id : TopicNaming::by_name;
   call.limits.read_committed = call.request.isolation_level == 1;
   call.limits.from_replica = call.request.replica_id >= 0 || call.request.replica_state.replica_id >= 0;
   if (const ErrorCode error = enter_session(call); error != ErrorCode::none) {

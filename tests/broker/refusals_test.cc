@@ -76,5 +76,32 @@ TEST_F(RefusalsTest, AnErrorThatQuotesALongValueIsStillAnswered) {
   });
 }
 
+TEST_F(RefusalsTest, ByTopicIdAnUnknownOneAndZeroAreUnknownTopicIds) {
+  start();
+  talk([](Caller& caller) {
+    for (const Uuid id : {Uuid{}, Uuid{.most_significant = 1, .least_significant = 2}}) {
+      const ByteBuffer records = batch_of(1);
+      protocol::ProduceRequest produce;
+      produce.acks = -1;
+      auto& data = produce.topic_data.emplace_back();
+      data.topic_id = id;
+      data.partition_data.push_back({0, protocol::Records::of(records)});
+      const auto produced = caller.ask<protocol::ProduceResponse>(produce, 13);
+      ASSERT_TRUE(produced);
+      EXPECT_EQ(produced->responses.at(0).partition_responses.at(0).error_code, wire(ErrorCode::unknown_topic_id));
+      for (const std::int16_t version : {std::int16_t{13}, std::int16_t{18}}) {
+        protocol::FetchRequest fetch;
+        fetch.max_bytes = 1 << 20;
+        auto& topic = fetch.topics.emplace_back();
+        topic.topic_id = id;
+        topic.partitions.emplace_back().partition_max_bytes = 1 << 20;
+        const auto fetched = caller.ask<protocol::FetchResponse>(fetch, version);
+        ASSERT_TRUE(fetched);
+        EXPECT_EQ(fetched->responses.at(0).partitions.at(0).error_code, wire(ErrorCode::unknown_topic_id)) << version;
+      }
+    }
+  });
+}
+
 }  // namespace
 }  // namespace squall::broker

@@ -103,5 +103,36 @@ TEST_F(RefusalsTest, ByTopicIdAnUnknownOneAndZeroAreUnknownTopicIds) {
   });
 }
 
+// The broker stands still while all of them arrive, and then finds them in one go.
+TEST_F(RefusalsTest, ABurstOfConnectionsDoesNotOvershootTheLimits) {
+  for (const std::string key : {"max.connections", "max.connections.per.ip"}) {
+    start({{key, "3"}});
+    talk([this, &key](Caller& first) {
+      constexpr int connections = 20;
+      EXPECT_TRUE(first.ask<protocol::ApiVersionsResponse>(protocol::ApiVersionsRequest{}, 0));
+      broker_node->pause(500ms);
+      int served = 0;
+      int ended = 0;
+      runtime::WaitQueue done{first.world()};
+      for (int i = 0; i < connections; ++i) {
+        first.world().spawn("burst", [&] {
+          Caller one{first.world(), "broker"};
+          if (one.ask<protocol::ApiVersionsResponse>(protocol::ApiVersionsRequest{}, 0)) ++served;
+          ++ended;
+          done.wake_all();
+          first.world().sleep_until(first.world().now() + 2s);  // holds its connection
+        });
+      }
+      while (ended < connections) ASSERT_EQ(done.wait(first.world().now() + 10s), runtime::Wake::unparked);
+      EXPECT_EQ(served, 2) << key;
+      first.world().sleep_until(first.world().now() + 3s);
+      Caller later{first.world(), "broker"};
+      EXPECT_TRUE(later.ask<protocol::ApiVersionsResponse>(protocol::ApiVersionsRequest{}, 0)) << "they are free again";
+    });
+    broker_node->request_stop();
+    simulation.run_for(5s);
+  }
+}
+
 }  // namespace
 }  // namespace squall::broker

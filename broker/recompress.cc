@@ -36,6 +36,7 @@ Recompressed recompress(BrokerState& broker, const Partition& partition, ByteVie
   if (!reader) return {{}, protocol::error_code_of(reader.error())};
   protocol::RecordBatchBuilder builder;
   builder.start({.codec = wanted,
+                 .compression_level = partition.compression_level(),
                  .transactional = batch.is_transactional(),
                  .base_offset = batch.base_offset(),
                  .producer_id = batch.producer_id(),

@@ -240,6 +240,46 @@ TEST_F(BrokerTest, TheTopicsCodecWinsOverTheProducers) {
   });
 }
 
+// Words drawn from few: what a codec that looks longer finds more in.
+ByteBuffer wordy_batch() {
+  const std::vector<std::string> words{"partition", "offset", "leader", "epoch", "watermark", "replica", "segment", "quorum"};
+  Random random{5};
+  RecordBatchBuilder builder;
+  builder.start({});
+  for (int record = 0; record < 200; ++record) {
+    std::string value;
+    for (int word = 0; word < 40; ++word) value += words[random.below(words.size())] + std::to_string(random.below(100)) + " ";
+    builder.append(1'767'225'600'000, std::nullopt, as_bytes(value));
+  }
+  const ByteView built = builder.finish();
+  return {built.begin(), built.end()};
+}
+
+TEST_F(BrokerTest, AHigherLevelOfTheTopicsCodecMakesSmallerBatches) {
+  start();
+  talk([](Caller& caller) {
+    struct Row {
+      std::string codec, low, high;
+    };
+    for (const Row& row : {Row{"gzip", "1", "9"}, Row{"lz4", "1", "12"}, Row{"zstd", "-50", "19"}}) {
+      std::vector<std::size_t> sizes;
+      for (const std::string& level : {row.low, row.high, row.low}) {
+        const std::string topic = row.codec + "." + std::to_string(sizes.size());
+        create(caller, topic, {{"compression.type", row.codec}, {"compression." + row.codec + ".level", level}});
+        EXPECT_EQ(produce(caller, topic, wordy_batch()).error_code, 0);
+        const auto response = caller.ask<FetchResponse>(fetch_request(topic, 0), 12);
+        ASSERT_TRUE(response);
+        const RecordBatchView batch{response->responses.at(0).partitions.at(0).records.bytes};
+        EXPECT_EQ(to_string(batch.codec()), row.codec);
+        EXPECT_TRUE(batch.validate());
+        sizes.push_back(batch.size_bytes());
+      }
+      EXPECT_LT(sizes[1] * 20, sizes[0] * 19) << row.codec << ": less by a twentieth at least";
+      EXPECT_EQ(sizes[2], sizes[0]) << row.codec << ": the level of one topic is not another's";
+    }
+  });
+}
+
 TEST_F(BrokerTest, MetadataMakesATopicOnlyIfBothSidesAllowIt) {
   start();
   talk([](Caller& caller) {

@@ -34,12 +34,12 @@ bool ImageBuilder::replay(const MetadataRecord& record, Offset offset) {
   return std::visit(
       [&](const auto& value) {
         using Record = std::decay_t<decltype(value)>;
-        if constexpr (std::is_same_v<Record, OtherRecord> || std::is_same_v<Record, protocol::NoOpRecord>) {
-          return true;
-        } else if constexpr (std::is_same_v<Record, protocol::RegisterBrokerRecord>) {
+        if constexpr (std::is_same_v<Record, protocol::RegisterBrokerRecord>) {
           return apply(value, offset);
-        } else {
+        } else if constexpr (requires { apply(value); }) {
           return apply(value);
+        } else {
+          return true;  // it belongs to a part of Kafka that this node does not serve
         }
       },
       record);

@@ -19,6 +19,7 @@ ErrorCode error_code_of(log::LogError error) {
     case log::LogError::invalid_producer_epoch: return ErrorCode::invalid_producer_epoch;
     case log::LogError::coordinator_fenced: return ErrorCode::transaction_coordinator_fenced;
     case log::LogError::invalid_transaction_state: return ErrorCode::invalid_txn_state;
+    case log::LogError::no_space:
     case log::LogError::storage_error: return ErrorCode::kafka_storage_error;
     case log::LogError::not_found: return ErrorCode::unknown_topic_or_partition;
     case log::LogError::unexpected_append_offset: break;

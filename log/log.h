@@ -9,7 +9,7 @@
 // records. The leader-epoch checkpoint is durable before the first record of its epoch is written (KAFKA-16541).
 //
 // Failure: after any I/O error the directory is offline and every later call is refused with storage_error; nothing is
-// accepted in between (KAFKA-10778).
+// accepted in between (KAFKA-10778). One exception: LogConfig::survives_full_disk.
 //
 // Invariant: log start <= last stable offset <= high watermark <= log end; recovery point <= log end.
 // Invariant: bytes below the high watermark never change.
@@ -95,6 +95,9 @@ class Log : public std::enable_shared_from_this<Log> {
   std::expected<AppendInfo, AppendError> append(MutableBytes batches, LeaderEpoch epoch, AppendOrigin origin);
   // Makes everything below the present log end durable and moves the recovery point. Concurrent calls share a sync. May wait.
   std::expected<void, LogError> flush();
+  // Makes the recovery point durable, so that a start after a crash cuts off nothing below it. With no room on the disk the old
+  // one stays. May wait.
+  std::expected<void, LogError> checkpoint_recovery_point();
   // Starts a new segment at the log end, unless the active one is empty. May wait.
   std::expected<void, LogError> roll();
 

@@ -46,6 +46,8 @@ class Atlas {
   void slowed(Instant now, Instant until);
   // Syncs failed: what a policy by time promised is void from here back.
   void sync_failed() { sync_failed_ = true; }
+  // A fault has damaged or destroyed what is stored.
+  [[nodiscard]] bool stored_harm() const { return stored_harm_; }
 
  private:
   [[nodiscard]] std::optional<std::string> config(std::string_view topic, std::string_view topic_key,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/broker.h"
 #include "broker/config_keys.h"
@@ -85,6 +86,7 @@ class BrokerProcess {
     if (!started) {
       ++node.failed_starts;
       node.dir_failed = true;
+      node.metadata_damaged = started.error().code == ExitCode::corrupt_metadata;
       run_.timeline.add(run_.now(), EntryKind::event, "did not start: " + started.error().message, node.node->name());
       return;
     }
@@ -115,10 +117,23 @@ class BrokerProcess {
   broker::Broker broker_;
 };
 
+// A broker does not start with damaged metadata. If a fault has damaged what is stored, the operator removes the log
+// directories to begin anew; else the damage is the broker's own, and it stays down.
+void remove_damaged_metadata(RunContext& run, BrokerNode& broker) {
+  if (!std::exchange(broker.metadata_damaged, false) || !run.atlas.stored_harm()) return;
+  run.settle_clients();
+  run.timeline.add(run.now(), EntryKind::event, "its log directories are removed, for its metadata is damaged",
+                   broker.node->name());
+  run.atlas.struck(Harm::stored, run.now());
+  broker.node->power_cut();
+  for (const auto& disk : broker.node->disks()) run.simulation.hit(disk->wipe());
+}
+
 void supervise(RunContext& run, std::size_t index) {
   run.simulation.after(supervisor_delay, [&run, index] {
     BrokerNode& node = run.brokers[index];
     if (!node.wanted || node.node->state() != sim::NodeState::off) return;
+    remove_damaged_metadata(run, node);
     node.node->restart();
   });
 }

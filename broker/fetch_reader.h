@@ -39,7 +39,8 @@ struct PartitionRead {
 struct FetchPass {
   std::vector<PartitionRead> reads;  // one per partition asked for
   std::int64_t bytes = 0;
-  bool answer_at_once = false;  // an error, or a divergence: not worth waiting
+  std::int64_t readable_bytes = 0;  // with the batches that the limits cut: what counts for min_bytes
+  bool answer_at_once = false;      // an error, or a divergence: not worth waiting
 };
 
 // May wait.

@@ -52,8 +52,12 @@ struct ReadLimits {
 };
 
 struct ReadResult {
-  // Of one segment. Begins at the batch that holds `from`; may end inside a batch. No bytes: nothing there yet.
+  // Of one segment. Begins at the batch that holds `from`; ends with a batch where that is known without reading, else it may
+  // end inside of one. No bytes: nothing there yet, or not even the first batch may be given whole.
   FileRange range;
+  // What the limits admit, a cut batch at the end included: at least the bytes of the range. This is what counts as available
+  // to who waits for a number of bytes.
+  std::uint64_t readable_bytes = 0;
   Offset log_start_offset = no_offset;
   Offset high_watermark = no_offset;
   Offset last_stable_offset = no_offset;

@@ -98,8 +98,8 @@ ErrorCode enter_session(FetchCall& call) {
 
 bool enough(const FetchCall& call) {
   // More than a response may hold is not worth waiting for.
-  return call.pass.bytes >= std::min<std::int64_t>(call.request.min_bytes, call.limits.max_bytes) || call.pass.answer_at_once ||
-         call.wanted.empty() || call.context.broker.stopping;
+  return call.pass.readable_bytes >= std::min<std::int64_t>(call.request.min_bytes, call.limits.max_bytes) ||
+         call.pass.answer_at_once || call.wanted.empty() || call.context.broker.stopping;
 }
 
 void read_and_wait(FetchCall& call) {

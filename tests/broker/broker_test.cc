@@ -121,6 +121,23 @@ TEST_F(BrokerTest, APeerThatReadsAnAnswerSlowlyIsNotIdle) {
   });
 }
 
+TEST_F(BrokerTest, AFullResponseIsNotWaitedFor) {  // although the batch that did not fit was left out of it
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    const ByteBuffer one = batch_of(400);
+    ASSERT_GT(one.size(), 4096U) << "so that the index knows each of them";
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(produce(caller, "t", one).error_code, 0);
+    FetchRequest request = fetch_request("t", 4000, 5000);
+    request.min_bytes = request.max_bytes = static_cast<std::int32_t>(2 * one.size() + 1000);
+    const Instant before = caller.world().now();
+    const auto response = caller.ask<FetchResponse>(request, 12);
+    ASSERT_TRUE(response);
+    EXPECT_LT(caller.world().now() - before, 1s);
+    EXPECT_EQ(response->responses.at(0).partitions.at(0).records.bytes.size(), 2 * one.size()) << "and no piece of a third";
+  });
+}
+
 TEST_F(BrokerTest, ALongPollEndsWithAnAppendOrWithItsTime) {
   start();
   talk([](Caller& caller) {

@@ -101,7 +101,7 @@ std::expected<void, StartError> open_logs(BrokerState& state) {
 std::expected<void, StartError> open_metadata(BrokerState& state) {
   log::LogManager& manager = state.metadata_logs ? *state.metadata_logs : *state.logs;
   const log::TopicPartition name{std::string{metadata_topic}, PartitionIndex{0}};
-  auto log = manager.create_log(name, metadata_topic_id);
+  auto log = manager.create_log(name, metadata_topic_id, log::PartitionAge::known);
   if (!log) {
     return failed(ExitCode::storage_failed, fmt::format("{}: cannot open the metadata log: {}; see to the disk and start again",
                                                         state.config.metadata_log_dir, log::to_string(log.error())));

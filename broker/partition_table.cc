@@ -33,14 +33,14 @@ void PartitionTable::apply(const MetadataImage& image, const std::vector<std::st
     const auto held = ordered_.find(name);
     if (held != ordered_.end() && (wanted == nullptr || wanted->id != held->second->id)) remove(name);
     if (wanted == nullptr) continue;
-    put(*wanted, true);
+    put(*wanted, log::PartitionAge::made_now);
     configure(*ordered_.find(name)->second);
   }
 }
 
 void PartitionTable::load(const MetadataImage& image) {
   for (const auto& [name, topic] : image.topics) {
-    put(*topic, false);
+    put(*topic, log::PartitionAge::known);
     configure(*ordered_.find(name)->second);
   }
   for (const auto& log : logs_.logs()) {
@@ -50,19 +50,19 @@ void PartitionTable::load(const MetadataImage& image) {
   }
 }
 
-void PartitionTable::put(const TopicImage& topic, bool announce) {
+void PartitionTable::put(const TopicImage& topic, log::PartitionAge age) {
   const auto [at, fresh] = ordered_.try_emplace(topic.name);
   if (fresh) at->second = std::make_shared<Topic>(Topic{topic.name, topic.id, {}});
   const TopicRef held = at->second;
   const std::size_t before = held->partitions.size();
   for (std::size_t i = before; i < topic.partitions.size(); ++i) {
-    PartitionRef partition = holds(topic.partitions[i], node_) ? opened(topic, i) : nullptr;
+    PartitionRef partition = holds(topic.partitions[i], node_) ? opened(topic, i, age) : nullptr;
     held->partitions.push_back(std::move(partition));
   }
   if (!fresh && held->partitions.size() == before) return;
   by_name_[topic.name] = held;
   by_id_[topic.id] = held;
-  if (!announce) return;
+  if (age == log::PartitionAge::known) return;
   world_.emit(fresh ? runtime::EventName::topic_created : runtime::EventName::partitions_added,
               {{"topic", topic.name}, {"partitions", static_cast<std::int64_t>(topic.partitions.size())}});
 }
@@ -75,10 +75,10 @@ void PartitionTable::configure(const Topic& topic) {
   }
 }
 
-PartitionRef PartitionTable::opened(const TopicImage& topic, std::size_t index) {
+PartitionRef PartitionTable::opened(const TopicImage& topic, std::size_t index, log::PartitionAge age) {
   const log::TopicPartition name{topic.name, PartitionIndex{static_cast<std::int32_t>(index)}};
   const LeaderEpoch epoch = topic.partitions[index].leader_epoch;
-  auto log = logs_.create_log(name, topic.id);
+  auto log = logs_.create_log(name, topic.id, age);
   if (!log) return std::make_shared<Partition>(name, topic.id, nullptr, epoch);
   if ((*log)->latest_epoch() < epoch && !(*log)->assign_epoch_start(epoch, (*log)->log_end_offset())) {
     return std::make_shared<Partition>(name, topic.id, nullptr, epoch);

@@ -61,9 +61,9 @@ class PartitionTable {
   };
 
   void remove(std::string_view name);
-  void put(const TopicImage& topic, bool announce);
+  void put(const TopicImage& topic, log::PartitionAge age);
   void configure(const Topic& topic);
-  PartitionRef opened(const TopicImage& topic, std::size_t index);
+  PartitionRef opened(const TopicImage& topic, std::size_t index, log::PartitionAge age);
 
   runtime::World& world_;
   log::LogManager& logs_;

@@ -137,7 +137,8 @@ std::expected<std::shared_ptr<Log>, LogError> ManagerState::make_log(const std::
   return std::make_shared<Log>(std::move(state));
 }
 
-std::expected<std::shared_ptr<Log>, LogError> ManagerState::create_log(const TopicPartition& partition, Uuid topic_id) {
+std::expected<std::shared_ptr<Log>, LogError> ManagerState::create_log(const TopicPartition& partition, Uuid topic_id,
+                                                                       PartitionAge age) {
   if (const auto found = logs.find(partition); found != logs.end() && found->second->topic_id() == topic_id) {
     return found->second;
   }
@@ -153,6 +154,7 @@ std::expected<std::shared_ptr<Log>, LogError> ManagerState::create_log(const Top
   }
   std::shared_ptr<LogDir> place;
   for (const auto& dir : dirs) {
+    if (age == PartitionAge::known && !dir->online()) return std::unexpected(LogError::storage_error);
     if (dir->online() && (place == nullptr || dir->logs().size() < place->logs().size())) place = dir;
   }
   if (place == nullptr || stopping_) return std::unexpected(LogError::storage_error);
@@ -207,8 +209,9 @@ std::vector<std::shared_ptr<Log>> LogManager::logs() const {
   return all;
 }
 
-std::expected<std::shared_ptr<Log>, LogError> LogManager::create_log(const TopicPartition& partition, Uuid topic_id) {
-  return state_->create_log(partition, topic_id);
+std::expected<std::shared_ptr<Log>, LogError> LogManager::create_log(const TopicPartition& partition, Uuid topic_id,
+                                                                     PartitionAge age) {
+  return state_->create_log(partition, topic_id, age);
 }
 
 std::expected<void, LogError> LogManager::remove_log(const TopicPartition& partition) {

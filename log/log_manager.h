@@ -58,6 +58,9 @@ struct LogDirInfo {
 
 class ManagerState;  // log/manager_state.h
 
+// Whether a partition may have a log already (Kafka's `isNew`).
+enum class PartitionAge { made_now, known };
+
 class LogManager {
  public:
   LogManager(runtime::World& world, LogManagerOptions options);
@@ -78,8 +81,10 @@ class LogManager {
   [[nodiscard]] std::shared_ptr<Log> find(const TopicPartition& partition) const;
   [[nodiscard]] std::vector<std::shared_ptr<Log>> logs() const;  // sorted by partition
   // The existing log, or a new empty one in the online directory with the fewest logs; durable when it returns. Partition
-  // metadata of another topic id means a stray of a deleted topic: it is set aside first (KAFKA-14616).
-  std::expected<std::shared_ptr<Log>, LogError> create_log(const TopicPartition& partition, Uuid topic_id);
+  // metadata of another topic id means a stray of a deleted topic: it is set aside first (KAFKA-14616). The log of a known
+  // partition may be in a directory that is offline: while there is one, storage_error instead of a second, empty log.
+  std::expected<std::shared_ptr<Log>, LogError> create_log(const TopicPartition& partition, Uuid topic_id,
+                                                           PartitionAge age = PartitionAge::made_now);
   // Renames the directory to `<name>.<id>-delete` (durable when it returns); its files go after file.delete.delay.ms.
   std::expected<void, LogError> remove_log(const TopicPartition& partition);
   // Renames it to `<name>.<id>-stray`: kept for the operator, served to nobody.

@@ -33,7 +33,7 @@ class ManagerState : public std::enable_shared_from_this<ManagerState> {
   void shutdown(std::int64_t broker_epoch);
 
   // ---- logs ----
-  std::expected<std::shared_ptr<Log>, LogError> create_log(const TopicPartition& partition, Uuid topic_id);
+  std::expected<std::shared_ptr<Log>, LogError> create_log(const TopicPartition& partition, Uuid topic_id, PartitionAge age);
   // Renames the log's directory to `<name>.<id>-<kind>`; the log refuses everything from then on.
   std::expected<std::string, LogError> take_out(const TopicPartition& partition, std::string_view kind);
 

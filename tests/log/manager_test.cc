@@ -114,6 +114,25 @@ TEST_F(ManagerTest, OneFailedDirectoryDoesNotStopTheOthers) {
   boot([&](LogManager& manager) { EXPECT_EQ(manager.logs().size(), 3U); });
 }
 
+TEST_F(ManagerTest, ALogThatMayBeInAFailedDirectoryIsNotMadeAnew) {
+  dirs_ = {"/d1", "/d2"};
+  const TopicPartition there{"t", PartitionIndex{0}};
+  boot([&](LogManager& manager) { ASSERT_EQ((*manager.create_log(there, orders_id))->state().dir->path(), "/d1"); });
+  boot(
+      [&](LogManager& manager) {
+        ASSERT_FALSE(manager.dirs()[0].online);
+        EXPECT_EQ(manager.create_log(there, orders_id, PartitionAge::known), std::unexpected(LogError::storage_error));
+        EXPECT_TRUE(manager.create_log({"t", PartitionIndex{1}}, orders_id, PartitionAge::made_now).has_value());
+      },
+      End::crash, 1,
+      [](tests::MemoryWorld& world) {
+        world.fault = [](std::string_view, const std::string& file) {
+          return file.starts_with("/d1") ? std::optional{runtime::IoError::io_failure} : std::nullopt;
+        };
+      });
+  boot([&](LogManager& manager) { EXPECT_EQ(manager.find(there)->state().dir->path(), "/d1"); });
+}
+
 TEST_F(ManagerTest, WithoutAnyDirectoryItDoesNotOpen) {
   boot([&](LogManager&) { FAIL(); }, End::crash, 1,
        [](tests::MemoryWorld& world) {

@@ -202,6 +202,7 @@ struct OnceFailed {
 };
 constexpr OnceFailed once_failed[] = {
     {"the heal left a broker's wall clock 80 minutes behind, and it refused every record as too far ahead", "clock_jumps", 49},
+    {"a partition whose directory failed at the start was made anew in another one, from offset 0", "swarm", 73},
 };
 
 TEST(ShippedScenarios, HoldWithTheSeedsThatOnceFailed) {

@@ -150,6 +150,13 @@ std::expected<void, OpenError> ManagerState::load_dir(const std::shared_ptr<LogD
     logs[*partition] = nullptr;
     found.push_back(*partition);
   }
+  if (!dir->was_clean) {
+    // The name of a log that was made just before the end may not be on the disk.
+    if (auto synced = world.sync_dir(dir->path()); !synced) {
+      (void)dir->fail(synced.error(), "recover");
+      return {};
+    }
+  }
   std::size_t next = 0;
   const auto work = [&] {
     while (next < found.size() && dir->online()) {

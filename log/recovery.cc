@@ -198,7 +198,8 @@ std::expected<RecoveryReport, LogError> load_log(LogState& log, const LoadInput&
   if (!checked_from) return std::unexpected(checked_from.error());
   if (log.quarantined) {
     log.log_end = std::max(log.log_end, log.segments.back()->base_offset());
-    log.log_start = log.high_watermark = std::min(log.log_end, log.segments.front()->base_offset());
+    const Offset first = std::min(log.log_end, log.segments.front()->base_offset());
+    log.log_start = log.high_watermark = std::clamp(input.log_start.value_or(first), first, log.log_end);
     // The checkpoint keeps saying what was flushed, or the next start would take the damage for a torn tail and cut it off.
     log.recovery_point = input.recovery_point.value_or(Offset{0});
     return report;
@@ -226,6 +227,7 @@ std::expected<RecoveryReport, LogError> load_log(LogState& log, const LoadInput&
         {{"partition", log.name}, {"end", log.log_end.value()}, {"bytes_cut", static_cast<std::int64_t>(report.bytes_cut)}});
     // What is exposed from here on is on the disk, names and all, whatever became of the syncs before.
     if (auto synced = log.world.sync_dir(log.path); !synced) return log.failed(synced.error(), "recover");
+    log.names_dirty = false;
     if (auto flushed = log.flush_until(log.log_end); !flushed) return std::unexpected(flushed.error());
   }
   return report;

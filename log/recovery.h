@@ -2,8 +2,9 @@
 //
 // "Flushed" is what lies below the recovery point: it was acknowledged as durable, so nothing here ever deletes it. What lies
 // above may be whole, torn or missing, in any order: it is kept up to the first byte that is not what was written. What is kept
-// is written once more and synced before the load ends: after a failed sync, reads may show bytes that the disk lacks. Indexes,
-// snapshots and checkpoints are hints: one that is missing or implausible is ignored, told of by the event
+// is written once more and synced before the load ends: after a failed sync, reads may show bytes that the disk lacks. The
+// price: with Kafka's default of no flushing, up to a segment of each partition is written and synced at an unclean start.
+// Indexes, snapshots and checkpoints are hints: one that is missing or implausible is ignored, told of by the event
 // `checkpoint-ignored`, and made again.
 //
 //   #  found                                              what is done

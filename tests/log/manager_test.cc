@@ -133,6 +133,18 @@ TEST_F(ManagerTest, ALogThatMayBeInAFailedDirectoryIsNotMadeAnew) {
   boot([&](LogManager& manager) { EXPECT_EQ(manager.find(there)->state().dir->path(), "/d1"); });
 }
 
+TEST_F(ManagerTest, TheNameOfALogWhoseCreationWasCutShortIsDurableBeforeItServes) {
+  boot([&](LogManager& manager) {
+    world_->fault = [](std::string_view call, const std::string& file) {
+      return call == "sync_dir" && file == "/d1" ? std::optional{runtime::IoError::io_failure} : std::nullopt;
+    };
+    EXPECT_FALSE(manager.create_log(orders, orders_id).has_value());
+  });
+  ASSERT_FALSE(disk_.directory("/d1")->durable_directories.contains("orders-0"));
+  boot([&](LogManager& manager) { EXPECT_NE(manager.find(orders), nullptr); });
+  EXPECT_TRUE(disk_.directory("/d1")->durable_directories.contains("orders-0"));
+}
+
 TEST_F(ManagerTest, WithoutAnyDirectoryItDoesNotOpen) {
   boot([&](LogManager&) { FAIL(); }, End::crash, 1,
        [](tests::MemoryWorld& world) {

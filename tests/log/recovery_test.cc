@@ -343,6 +343,16 @@ TEST_F(RecoveryTest, Row25BelowLogStart) {
   EXPECT_TRUE(report.has(RecoveryCase::below_log_start));
 }
 
+TEST_F(RecoveryTest, AQuarantinedLogRemembersWhereItBegins) {
+  make_log();
+  damage(third_log, 16);
+  (void)load({.clean = false, .recovery_point = Offset{18}, .log_start = Offset{3}, .high_watermark = Offset{18}},
+             [](Log& log) {
+               EXPECT_TRUE(log.state().quarantined);
+               EXPECT_EQ(log.log_start_offset(), Offset{3}) << "or records below it would be served once it is mended";
+             });
+}
+
 TEST_F(RecoveryTest, AQuarantinedLogIsStillWholeAfterSeveralStarts) {
   make_log();
   const std::size_t bytes = size_of(third_log);

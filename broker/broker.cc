@@ -177,7 +177,8 @@ std::expected<void, StartError> Broker::start() {
   if (auto done = open_metrics(state); !done) return done;
   state.logs->start();
   if (state.metadata_logs) state.metadata_logs->start();
-  state.world.emit(runtime::EventName::node_started, {{"node", state.config.node_id.value()}, {"cluster", state.cluster_id}});
+  state.world.emit(runtime::EventName::node_started,
+                   {{"node_id", state.config.node_id.value()}, {"cluster", state.cluster_id}});
   state.server->start();
   return {};
 }
@@ -191,7 +192,7 @@ void Broker::stop() {
   if (state.metrics_server) state.metrics_server->stop();
   state.logs->shutdown(broker_epoch(state));
   if (state.metadata_logs) state.metadata_logs->shutdown(broker_epoch(state));
-  state.world.emit(runtime::EventName::node_stopped, {{"node", state.config.node_id.value()}});
+  state.world.emit(runtime::EventName::node_stopped, {{"node_id", state.config.node_id.value()}});
   state.failure_waiters.wake_all();
 }
 

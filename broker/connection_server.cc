@@ -19,8 +19,8 @@ constexpr std::size_t smallest_request = 8;  // api key, version, correlation id
 constexpr std::int16_t api_versions_key = 18;
 // A response buffer that grew beyond this is given up again, and the messages with it.
 constexpr std::size_t kept_response_bytes = std::size_t{64} << 10;
-// Nor are the decoded messages of a request that was as long.
-constexpr std::size_t kept_request_bytes = std::size_t{64} << 10;
+// Nor are the decoded messages of a request longer than this: an element of theirs takes up to twelve times its bytes.
+constexpr std::size_t kept_request_bytes = std::size_t{8} << 10;
 
 std::string_view reason_of(runtime::IoError error) {
   switch (error) {

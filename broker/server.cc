@@ -113,6 +113,7 @@ void Server::serve(std::unique_ptr<runtime::Connection> connection, const Listen
   };
   ConnectionServer served{broker_, *connection, listener, id};
   const Entry entry{*this, connections_.insert(connections_.end(), &served)};
+  if (broker_.stopping) served.stop_when_idle();
   broker_.world.emit(runtime::EventName::connection_opened, {{"connection", id}, {"peer", connection->peer().host}});
   const std::string_view reason = served.run();
   connection->close();

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "broker/quote.h"
+#include "protocol/compression.h"
 
 namespace squall::broker {
 namespace {
@@ -46,7 +47,11 @@ TopicCompression compression_named(std::string_view name) {
 std::int64_t compression_level(const Resolver& from, TopicCompression codec) {
   switch (codec) {
     case TopicCompression::gzip: return from.integer("compression.gzip.level");
-    case TopicCompression::lz4: return from.integer("compression.lz4.level");
+    case TopicCompression::lz4: {
+      // Kafka's default names the fast compressor, not level 9 of the high-compression one.
+      const std::int64_t level = from.integer("compression.lz4.level");
+      return level == 9 ? protocol::Compressor::lz4_level : level;
+    }
     case TopicCompression::zstd: return from.integer("compression.zstd.level");
     default: return 0;
   }

@@ -18,8 +18,8 @@ struct Fields {
 };
 
 constexpr std::array every_fields{
-    Fields{EventName::node_started, {"node", "cluster"}},
-    Fields{EventName::node_stopped, {"node"}},
+    Fields{EventName::node_started, {"node_id", "cluster"}},
+    Fields{EventName::node_stopped, {"node_id"}},
     Fields{EventName::log_recovered, {"partition", "end", "bytes_cut"}},
     Fields{EventName::log_truncated, {"partition", "offset"}},
     Fields{EventName::segment_rolled, {"partition", "base"}},

@@ -8,9 +8,8 @@
 //                                   flush.messages = n   all but the last n - 1 of each partition
 //                                   flush.ms = t         what was acknowledged t, plus the flush scheduler's period, before
 //                                   neither              nothing
-//   failed sync                   as at a power cut, for the page cache may forget what such a sync should have saved. The
-//   broker
-//                                 starts again on the same machine: its recovery must not trust what the page cache shows
+//   failed sync                   as at a power cut, for the page cache may forget what such a sync should have saved; the
+//                                 broker starts again on the same machine, and must not trust what its page cache shows
 //   bit rot, phantom writes, …    nothing of what is stored, but damage must be detected, not served
 //   wiped disk                    nothing
 #pragma once

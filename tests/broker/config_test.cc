@@ -10,6 +10,7 @@
 #include "broker/config_keys.h"
 #include "broker/controller_decisions.h"
 #include "broker/topic_config.h"
+#include "protocol/compression.h"
 #include "protocol/error_code.h"
 
 namespace squall::broker {
@@ -159,6 +160,9 @@ TEST(TopicConfigs, OverridesWinOverTheBrokerAndTheBrokerOverDefaults) {
   EXPECT_EQ(resolve_topic_config({}, broker).log.segment_ms, 7'200'000);
   EXPECT_EQ(resolve_topic_config({{"retention.ms", "-1"}}, broker).log.retention_ms, -1);
   EXPECT_EQ(resolve_topic_config({{"compression.type", "zstd"}}, broker).compression_level, 3);
+  EXPECT_EQ(resolve_topic_config({{"compression.type", "lz4"}}, broker).compression_level, protocol::Compressor::lz4_level)
+      << "Kafka's default of 9 is the fast compressor";
+  EXPECT_EQ(resolve_topic_config({{"compression.type", "lz4"}, {"compression.lz4.level", "10"}}, broker).compression_level, 10);
 }
 
 TEST(TopicConfigs, AListGrowsNoLongerThanAStringMayBe) {

@@ -1,0 +1,68 @@
+// What is committed: appends, fetches, the high watermark, and the requests that wait for it.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "broker/replication/leader_state.h"
+
+namespace squall::broker {
+
+using protocol::ErrorCode;
+
+// The lowest log end of the maximal ISR, and of whoever is caught up and may join: else a follower that is just behind would
+// chase a high watermark that only the leader holds. Under min.insync.replicas nothing more is committed (KIP-966).
+void LeaderState::advance(Instant now, LeaderEffects& effects) {
+  if (under_min_in_sync()) return;
+  Offset committed = log_.policy_end;
+  for (const ReplicaProgress& replica : followers_) {
+    if (replica.log_end() >= committed) continue;
+    const bool counts =
+        in_maximal(replica.id()) || (replica.is_caught_up(now, log_.log_end, config_.lag_max) && may_join(replica));
+    if (counts) committed = replica.log_end();
+  }
+  if (committed > high_watermark_) {
+    high_watermark_ = committed;
+    effects.high_watermark = committed;
+  }
+  waits_.complete(high_watermark_, ErrorCode::none, effects.produce_done);
+}
+
+LeaderEffects LeaderState::step(Instant now, const LocalLogMoved& event) {
+  LeaderEffects effects;
+  if (event.leader_epoch != leader_epoch_) return effects;
+  // Two completions may overtake each other: the ends of a leader's log only rise.
+  log_.log_start = std::max(log_.log_start, event.log.log_start);
+  log_.log_end = std::max(log_.log_end, event.log.log_end);
+  log_.policy_end = std::max(log_.policy_end, event.log.policy_end);
+  advance(now, effects);
+  check_invariants();
+  return effects;
+}
+
+LeaderEffects LeaderState::step(Instant now, const ReplicaFetched& event) {
+  LeaderEffects effects;
+  effects.error = event.leader_epoch == leader_epoch_ ? admit_fetch(event.replica, event.leader_epoch, event.fetch.broker_epoch)
+                                                      : ErrorCode::not_leader_or_follower;
+  if (effects.error != ErrorCode::none) return effects;
+  SQUALL_ASSERT(event.fetch.fetch_offset <= event.fetch.leader_end, "a fetch beyond the log end is out of range, not progress");
+  log_.log_end = std::max(log_.log_end, event.fetch.leader_end);  // the read may have seen an append that we are yet to hear of
+  ReplicaProgress& replica = *find(event.replica);
+  replica.fetched(now, event.fetch);
+  maybe_expand(replica, effects);
+  advance(now, effects);
+  check_invariants();
+  return effects;
+}
+
+LeaderEffects LeaderState::step(Instant, const ProduceAppended& event) {
+  LeaderEffects effects;
+  if (event.required > high_watermark_) {
+    waits_.add(event.waiter, event.required);
+  } else {
+    // Committed already; but if the ISR has become too small since, the promise of acks=all was not kept.
+    const ErrorCode error = under_min_in_sync() ? ErrorCode::not_enough_replicas_after_append : ErrorCode::none;
+    effects.produce_done.push_back({event.waiter, error});
+  }
+  return effects;
+}
+
+}  // namespace squall::broker

@@ -62,10 +62,11 @@ FetchSessionCache::Found FetchSessionCache::resume(std::int32_t id, std::int32_t
   return {session, FetchSessionError::none};
 }
 
-FetchSession* FetchSessionCache::open(bool by_topic_id, std::span<const FetchPartition> partitions, Instant now) {
-  if (partitions.empty() || !make_room(partitions.size(), now)) return nullptr;
+FetchSession* FetchSessionCache::open(bool by_topic_id, std::span<const FetchPartition> partitions, Instant now,
+                                      bool privileged) {
+  if (partitions.empty() || !make_room(partitions.size(), privileged, now)) return nullptr;
   const std::int32_t id = draw_id();
-  FetchSession& session = sessions_.try_emplace(id, id, by_topic_id, now).first->second;
+  FetchSession& session = sessions_.try_emplace(id, id, by_topic_id, privileged, now).first->second;
   for (const FetchPartition& partition : partitions) session.put(partition);
   session.used_ = now;
   enlist(session);
@@ -83,13 +84,13 @@ void FetchSessionCache::enlist(FetchSession& session) {
   session.cached_size_ = session.partitions_.size();
   partitions_ += session.cached_size_;
   const bool fresh_use = by_use_.emplace(session.used_, session.id_).second;
-  const bool fresh_worth = by_worth_.emplace(session.cached_size_, session.id_).second;
+  const bool fresh_worth = by_worth_.insert(worth_of(session)).second;
   SQUALL_ASSERT(fresh_use && fresh_worth, "a session is listed once");
 }
 
 void FetchSessionCache::delist(const FetchSession& session) {
   partitions_ -= session.cached_size_;
-  const std::size_t gone = by_use_.erase({session.used_, session.id_}) + by_worth_.erase({session.cached_size_, session.id_});
+  const std::size_t gone = by_use_.erase({session.used_, session.id_}) + by_worth_.erase(worth_of(session));
   SQUALL_ASSERT(gone == 2, "a session is listed once");
 }
 
@@ -102,24 +103,26 @@ void FetchSessionCache::relist(FetchSession& session, Instant now) {
   by_use_.insert(by_use_.end(), std::move(use));
   const std::size_t size = session.partitions_.size();
   if (size == session.cached_size_) return;
-  auto worth = by_worth_.extract({session.cached_size_, session.id_});
+  auto worth = by_worth_.extract(worth_of(session));
   SQUALL_ASSERT(!worth.empty(), "a session is listed once");
   partitions_ += size - session.cached_size_;
   session.cached_size_ = size;
-  worth.value() = {size, session.id_};
+  worth.value() = worth_of(session);
   by_worth_.insert(std::move(worth));
 }
 
-bool FetchSessionCache::make_room(std::size_t size, Instant now) {
+bool FetchSessionCache::make_room(std::size_t size, bool privileged, Instant now) {
   if (sessions_.size() < slots_) return true;
   if (sessions_.empty()) return false;
   const auto [used, idle_id] = *by_use_.begin();
-  const auto [worth, small_id] = *by_worth_.begin();
-  const bool small_is_old = now - find(small_id)->created_ > eviction_age;
+  const auto [least_privileged, least_size, least_id] = *by_worth_.begin();
+  const bool is_old = now - find(least_id)->created_ > eviction_age;
+  const bool outranked = privileged && !least_privileged;
+  const bool outweighed = is_old && privileged == least_privileged && least_size < size;
   if (now - used > eviction_age) {
     close(idle_id);
-  } else if (small_is_old && worth < size) {
-    close(small_id);
+  } else if (outranked || outweighed) {
+    close(least_id);
   } else {
     return false;
   }

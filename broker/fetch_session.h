@@ -1,5 +1,5 @@
-// Incremental fetch sessions (KIP-227): the broker remembers what a consumer fetches, so that a request names only what has
-// changed and a response carries only what is new. Pure: no I/O, no clock; time and randomness are passed in.
+// Incremental fetch sessions (KIP-227): the broker remembers what a consumer or a follower fetches, so that a request names
+// only what has changed and a response carries only what is new. Pure: no I/O, no clock; time and randomness are passed in.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +54,8 @@ struct FetchPartitionAnswer {
 
 class FetchSession {
  public:
-  FetchSession(std::int32_t id, bool by_topic_id, Instant now) : id_{id}, by_topic_id_{by_topic_id}, created_{now} {}
+  FetchSession(std::int32_t id, bool by_topic_id, bool privileged, Instant now)
+      : id_{id}, by_topic_id_{by_topic_id}, privileged_{privileged}, created_{now} {}
 
   // In the order in which they are to be served: those that got records last come last.
   [[nodiscard]] std::list<FetchPartitionState>& partitions() { return partitions_; }
@@ -75,6 +76,7 @@ class FetchSession {
   friend class FetchSessionCache;
   std::int32_t id_;
   bool by_topic_id_;
+  bool privileged_;
   std::int32_t next_epoch_ = 1;
   Instant created_;
   Instant used_{};
@@ -103,8 +105,10 @@ class FetchSessionCache {
   // For a request that is incremental (epoch > 0): finds the session, applies the changes, advances its epoch.
   [[nodiscard]] Found resume(std::int32_t id, std::int32_t epoch, bool by_topic_id, std::span<const FetchPartition> changed,
                              std::span<const FetchKey> forgotten, Instant now);
-  // For a full request that wants a session: null if all slots are taken by sessions worth more.
-  [[nodiscard]] FetchSession* open(bool by_topic_id, std::span<const FetchPartition> partitions, Instant now);
+  // For a full request that wants a session: null if all slots are taken by sessions worth more. Followers are `privileged`:
+  // theirs are worth more than any consumer's, and take a slot from one however young it is.
+  [[nodiscard]] FetchSession* open(bool by_topic_id, std::span<const FetchPartition> partitions, Instant now,
+                                   bool privileged = false);
   // Null if it has gone; a session may go while a fiber that serves it waits.
   [[nodiscard]] FetchSession* find(std::int32_t id);
   void close(std::int32_t id);
@@ -114,11 +118,14 @@ class FetchSessionCache {
   [[nodiscard]] std::uint64_t evictions() const { return evictions_; }
 
  private:
-  using Worth = std::tuple<std::size_t, std::int32_t>;  // more partitions are worth more
+  using Worth = std::tuple<bool, std::size_t, std::int32_t>;  // privilege first, then more partitions, are worth more
+  [[nodiscard]] static Worth worth_of(const FetchSession& session) {
+    return {session.privileged_, session.cached_size_, session.id_};
+  }
   void enlist(FetchSession& session);
   void delist(const FetchSession& session);
   void relist(FetchSession& session, Instant now);
-  bool make_room(std::size_t size, Instant now);
+  bool make_room(std::size_t size, bool privileged, Instant now);
   [[nodiscard]] std::int32_t draw_id();
 
   std::size_t slots_;

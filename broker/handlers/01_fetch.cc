@@ -84,7 +84,9 @@ ErrorCode enter_session(FetchCall& call) {
   if (epoch == FetchSessionCache::final_epoch || epoch == FetchSessionCache::initial_epoch) {
     if (id != 0) sessions.close(id);
     if (epoch == FetchSessionCache::final_epoch) return ErrorCode::none;
-    if (FetchSession* session = sessions.open(by_topic_id, call.wanted, now)) take_session(call, *session);
+    if (FetchSession* session = sessions.open(by_topic_id, call.wanted, now, call.limits.from_replica)) {
+      take_session(call, *session);
+    }
     return ErrorCode::none;
   }
   const auto found = sessions.resume(id, epoch, by_topic_id, call.wanted, forgotten_of(call.request), now);

@@ -97,5 +97,18 @@ TEST_F(FetchSessions, AFullCacheEvictsTheIdleAndTheSmallButNotTheYoung) {
   EXPECT_EQ(cache.size(), 2U);
 }
 
+TEST_F(FetchSessions, AFollowersSessionTakesTheSlotOfAConsumersHoweverYoungAndNeverTheOtherWayRound) {
+  const std::vector<FetchPartition> one{partition("x")};
+  const std::int32_t small_id = cache.open(false, one, at_seconds(0))->id();
+  const std::int32_t large_id = cache.open(false, both, at_seconds(0))->id();
+  EXPECT_NE(cache.open(false, one, at_seconds(1), true), nullptr);
+  EXPECT_EQ(cache.find(small_id), nullptr) << "the smaller consumer goes first";
+  EXPECT_NE(cache.open(false, one, at_seconds(1), true), nullptr);
+  EXPECT_EQ(cache.find(large_id), nullptr);
+  EXPECT_EQ(cache.open(false, both, at_seconds(2), true), nullptr) << "among followers only the old give way";
+  EXPECT_EQ(cache.open(false, both, at_seconds(2)), nullptr);
+  EXPECT_EQ(cache.size(), 2U);
+}
+
 }  // namespace
 }  // namespace squall::broker

@@ -143,7 +143,8 @@ class Log : public std::enable_shared_from_this<Log> {
   std::expected<void, LogError> delete_records_before(Offset offset);
   // A follower takes over its leader's log start, which may lie above its own high watermark. May wait.
   std::expected<void, LogError> advance_log_start(Offset offset);
-  // Removes everything from the batch that holds `offset` on. The offset truncated to. May wait.
+  // Removes everything from the batch that holds `offset` on, and the epochs that begin there: also at the log end. The offset
+  // truncated to. May wait.
   std::expected<Offset, LogError> truncate_to(Offset offset);
   // Removes everything; the next record will have `offset`. May wait.
   std::expected<void, LogError> truncate_fully_and_start_at(Offset offset);

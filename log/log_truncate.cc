@@ -62,7 +62,14 @@ std::expected<Offset, LogError> Log::truncate_to(Offset offset) {
   LogState& log = *state_;
   std::unique_lock turn{log.writing};
   if (const auto usable = log.usable(); !usable) return std::unexpected(usable.error());
-  if (offset >= log.log_end) return log.log_end;
+  if (offset >= log.log_end) {
+    // No record goes, but an epoch that begins at the log end and wrote nothing does: a follower that is told to cut here would
+    // else ask about that epoch for ever (KIP-279).
+    if (offset == log.log_end && log.epochs.truncate_from_end(offset)) {
+      if (auto written = log.write_epochs(); !written) return std::unexpected(written.error());
+    }
+    return log.log_end;
+  }
   const std::shared_ptr<Segment> segment = log.segment_of(offset);
   if (segment == nullptr) {
     turn.unlock();

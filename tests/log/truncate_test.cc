@@ -29,6 +29,18 @@ TEST_F(TruncateTest, EverythingFromTheBatchOfTheOffsetOnGoes) {
   });
 }
 
+TEST_F(TruncateTest, AnEpochThatWroteNothingGoesWithATruncationToTheLogEnd) {
+  with_log([&](Log& log) {
+    ASSERT_TRUE(append(log, {.records = 3}, AppendOrigin::client, 1).has_value());
+    ASSERT_TRUE(log.assign_epoch_start(LeaderEpoch{4}, Offset{3}).has_value());
+    EXPECT_EQ(log.truncate_to(Offset{50}), Offset{3});
+    EXPECT_EQ(log.latest_epoch(), LeaderEpoch{4}) << "beyond the log end there is nothing to cut";
+    EXPECT_EQ(log.truncate_to(Offset{3}), Offset{3});
+    EXPECT_EQ(log.latest_epoch(), LeaderEpoch{1});
+  });
+  with_log([&](Log& log) { EXPECT_EQ(log.latest_epoch(), LeaderEpoch{1}); });
+}
+
 TEST_F(TruncateTest, TheProducersAreWhatTheyWere) {
   with_log([&](Log& log) {
     for (int i = 0; i < 4; ++i) ASSERT_TRUE(append(log, {.records = 2, .producer = ProducerId{1}, .sequence = 2 * i}));

@@ -63,6 +63,11 @@ class Layers(CheckTest):
         self.write("raft/shell/driver.h", '#include "runtime/world.h"\n')
         self.assert_passes("layers")
 
+    def test_find_the_log_in_the_pure_cores_of_replication(self):
+        self.write("broker/meson.build", LIBRARY.format("broker", "base, log"))
+        self.write("broker/replication/leader.h", '#include "log/store.h"\n')
+        self.assert_finds("layers", "the pure cores of broker/replication/")
+
     def test_find_the_real_world_above_the_seam(self):
         self.write("runtime/linux/reactor.h", "")
         self.write("log/store.cc", '#include "runtime/linux/reactor.h"\n')

@@ -13,6 +13,9 @@ from common import CODE, files, root_from_arguments, tell
 # Folders that may use nothing of the seam. In raft/ only the shells may, and they live in raft/shell/.
 PURE = ("base", "protocol", "raft")
 SHELLS = ("raft/shell/",)
+# Pure cores inside a folder that is not: they include themselves and these folders alone.
+PURE_PARTS = ("broker/replication/",)
+PURE_PARTS_MAY_USE = ("base/", "protocol/")
 # Which declared library an external include belongs to; headers of the language and of C are not listed and always allowed.
 LIBRARIES = {
     "fmt/": "fmt", "boost/context": "boost_context", "boost/program_options": "boost_program_options", "isa-l": "isal",
@@ -87,6 +90,9 @@ def check_include(path, include, folders, allowed):
             return "only the programs know the real world"
         if folder in PURE and target == "runtime" and not name.startswith(SHELLS):
             return "a pure core never includes the seam"
+        part = next((part for part in PURE_PARTS if name.startswith(part)), None)
+        if part and not include.startswith((part, *PURE_PARTS_MAY_USE)):
+            return f"the pure cores of {part} include {' and '.join(PURE_PARTS_MAY_USE)} only"
         if target != folder and target not in allowed:
             return f"{folder}/meson.build does not allow {target}/"
         return None

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "base/assert.h"
+#include "protocol/framing.h"
 #include "protocol/record_batch.h"
 #include "protocol/record_batch_builder.h"
 
@@ -65,8 +66,8 @@ std::expected<void, std::string> LocalMetadataStore::replay_range(const log::Fil
       if (!reader) return std::unexpected(fmt::format("the batch at offset {} is corrupt", batch.base_offset()));
       protocol::RecordView record;
       while (reader->next(record)) {
-        const auto decoded = decode_metadata_record(record.value.value_or(ByteView{}));
-        if (!decoded) return std::unexpected(fmt::format("offset {}: {}", record.offset, decoded.error()));
+        const auto decoded = protocol::decode_metadata_record(record.value.value_or(ByteView{}));
+        if (!decoded) return std::unexpected(fmt::format("offset {}: {}", record.offset, decoded.error().what));
         if (!builder.replay(*decoded, record.offset)) {
           return std::unexpected(fmt::format("the record at offset {} contradicts those before it", record.offset));
         }
@@ -87,7 +88,11 @@ MetadataResult<void> LocalMetadataStore::commit(const std::vector<MetadataRecord
   ByteBuffer value;
   for (const MetadataRecord& record : records) {
     value.clear();
-    encode_metadata_record(record, value);
+    {
+      protocol::Writer writer{value};
+      const auto framed = protocol::encode_metadata_record(writer, written_version(record), record);
+      SQUALL_ASSERT(framed.has_value(), "a metadata record fits the version it is written with");
+    }
     batch.append(now_ms, std::nullopt, ByteView{value}, {});
   }
   protocol::Compressor compressor;

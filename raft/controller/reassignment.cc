@@ -28,7 +28,7 @@ Nodes nodes_in(const NodeList& list, bool (*keep)(const PartitionImage&, NodeId)
 
 bool is_not_added(const PartitionImage& partition, NodeId node) { return !partition.adding_replicas.contains(node); }
 
-// Back to the replicas from before. If only added replicas are in sync, that would lose records.
+// Back to the replicas from before. If only added replicas are in sync (or eligible, KIP-966), that would lose records.
 Verdict cancel(const DecisionContext& context, const TopicImage& topic, PartitionKey key, Records& records) {
   const MetadataImage& image = context.image;
   const PartitionImage& partition = *image.find(key);
@@ -37,7 +37,9 @@ Verdict cancel(const DecisionContext& context, const TopicImage& topic, Partitio
   }
   Nodes replicas = nodes_in(partition.replicas, is_not_added, partition);
   Nodes isr = nodes_in(partition.in_sync_replicas, is_not_added, partition);
-  const bool unclean = isr.empty();
+  const bool eligible =
+      std::ranges::any_of(replicas, [&](NodeId node) { return partition.eligible_leader_replicas.contains(node); });
+  const bool unclean = isr.empty() && !eligible;
   if (replicas.empty() || (unclean && !unclean_election_enabled(context.schema, image, topic.name))) {
     return Refusal{ErrorCode::invalid_replica_assignment,
                    fmt::format("Unable to revert partition assignment for {}:{} because it would require an unclean leader "

@@ -56,7 +56,7 @@ class Chaos {
     }
     // Healing: all brokers come back, and everything has a leader again.
     down_.clear();
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < 6; ++round) {
       cluster_.pass(std::chrono::seconds{1});
       for (std::int32_t id = 0; id < brokers; ++id) beat(id);
     }

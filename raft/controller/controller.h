@@ -57,7 +57,8 @@ class Controller {
   [[nodiscard]] Image published_image() const;
 
   // ---- leadership ----
-  // The quorum made this node leader in `epoch`, and all of the log before it is replayed. Returns the records to log first.
+  // The quorum made this node leader in `epoch`, and all of the log before it is committed and replayed. Returns the records to
+  // log first.
   [[nodiscard]] Records become_active(LeaderEpoch epoch, Instant now);
   // Leadership is lost: what is not committed never happened.
   void resign();

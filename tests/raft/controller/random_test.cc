@@ -1,7 +1,8 @@
 // Thousands of random operations with failing brokers. After each step the image is well formed, epochs only grow, and records
-// can be written in the version of their level; at the end, replaying all records gives the same image; losing the leadership
-// at any time gives the image of the high watermark.
+// can be written in the version of their level; at the end, replaying all records, or those of a snapshot, gives the same
+// image; losing the leadership at any time gives the image of the high watermark.
 #include "protocol/framing.h"
+#include "raft/metadata/image_records.h"
 #include "tests/raft/controller/fixture.h"
 
 namespace squall::raft {
@@ -20,6 +21,13 @@ std::shared_ptr<const MetadataImage> from_scratch(const Records& log) {
     ++offset;
   }
   return builder.finish(offset);
+}
+
+// The image of a snapshot of `image`.
+std::shared_ptr<const MetadataImage> from_snapshot(const MetadataImage& image) {
+  ImageBuilder builder{MetadataImage{}};
+  visit_records(image, [&](const protocol::MetadataRecord& record) { EXPECT_TRUE(builder.replay(record, Offset{0})); });
+  return builder.finish(image.end_offset);
 }
 
 class Chaos {
@@ -45,7 +53,9 @@ class Chaos {
   }
 
   void finish() {
-    ASSERT_FALSE(difference(*from_scratch(cluster_.log), *cluster_.controller.image()));
+    const MetadataImage& image = *cluster_.controller.image();
+    ASSERT_FALSE(difference(*from_scratch(cluster_.log), image));
+    ASSERT_FALSE(difference(*from_snapshot(image), image));
     for (std::size_t i = 0; i < cluster_.log.size(); ++i) {
       ByteBuffer bytes;
       protocol::Writer writer{bytes};

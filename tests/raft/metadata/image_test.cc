@@ -3,6 +3,7 @@
 
 #include "protocol/framing.h"
 #include "raft/metadata/image_builder.h"
+#include "raft/metadata/image_records.h"
 #include "raft/metadata/record_version.h"
 
 namespace squall::raft {
@@ -96,6 +97,9 @@ TEST(Replay, KeepsCredentialsQuotasAndAccessControl) {
   EXPECT_EQ(image->access_control.size(), 1U);
   EXPECT_EQ(image->quotas.size(), 1U);
   EXPECT_EQ(image->delegation_tokens.size(), 1U);
+  Records snapshot;
+  visit_records(*image, [&](const protocol::MetadataRecord& record) { snapshot.push_back(record); });
+  EXPECT_FALSE(difference(*replayed(empty, snapshot), *image));
   std::swap(quota.entity[0], quota.entity[1]);
   quota.remove = true;
   protocol::RemoveAccessControlEntryRecord no_entry;

@@ -21,7 +21,9 @@ Next next_state(const DecisionContext& context, const Sessions& sessions, const 
                 const protocol::BrokerHeartbeatRequest& request) {
   if (broker.fenced) {
     if (request.want_shut_down) return Next::stops;
-    return !request.want_fence && request.current_metadata_offset >= broker.epoch ? Next::unfences : Next::stays;
+    // Who began to shut down comes back only as another incarnation.
+    const bool may_serve = !request.want_fence && !broker.in_controlled_shutdown;
+    return may_serve && request.current_metadata_offset >= broker.epoch ? Next::unfences : Next::stays;
   }
   const bool leads = context.image.index.any(PartitionRole::leads, broker.id);
   if (broker.in_controlled_shutdown) {

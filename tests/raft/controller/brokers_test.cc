@@ -172,6 +172,19 @@ TEST(ControlledShutdown, MovesLeadershipsAndAllowsToStopWhenAllKnow) {
   EXPECT_TRUE(answer.is_fenced);
 }
 
+TEST(ControlledShutdown, WhoseSessionEndsOnTheWayIsNotUnfencedAgain) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  cluster.create("t", {{0, 1}});
+  cluster.heartbeat(0, false, true);
+  cluster.pass(seconds{9});
+  cluster.heartbeat(1);
+  cluster.pass(seconds{1});
+  cluster.tick();
+  EXPECT_TRUE(cluster.heartbeat(0).is_fenced);
+  EXPECT_TRUE(cluster.heartbeat(0, false, true).should_shut_down);
+}
+
 TEST(ControlledShutdown, OfABrokerThatLeadsNothingIsAtOnce) {
   Cluster cluster;
   cluster.start_brokers(2);

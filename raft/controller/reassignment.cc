@@ -80,8 +80,10 @@ Verdict move(const DecisionContext& context, const TopicImage& topic, PartitionK
   Nodes isr = nodes_of(partition.in_sync_replicas);
   for (const NodeId node : partition.replicas) {
     if (has(replicas, node)) continue;
-    // An added one that is no longer wanted was never part of the assignment: it goes at once, unless it alone is in sync.
-    const bool drop = partition.adding_replicas.contains(node) && (isr.size() > 1 || !has(isr, node));
+    // An added one that is no longer wanted was never part of the assignment: it goes at once, unless it alone has the records.
+    // Without a leader, that cannot be told.
+    const bool others = partition.leader != no_node && (isr.size() > 1 || !has(isr, node));
+    const bool drop = partition.adding_replicas.contains(node) && others;
     if (drop) {
       std::erase(isr, node);
     } else {

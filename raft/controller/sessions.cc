@@ -10,7 +10,8 @@ void Sessions::begin(const MetadataImage& image, Instant now) {
     Session& session = sessions_[id];
     session.epoch = broker.epoch;
     session.last_contact = now;
-    if (broker.in_controlled_shutdown) session.shutdown_offset = image.end_offset;
+    // When its leaderships moved is forgotten: before now at the latest.
+    if (broker.in_controlled_shutdown) session.shutdown_offset = image.end_offset - 1;
   }
 }
 

@@ -20,15 +20,15 @@ class Sessions {
 
   void begin(const MetadataImage& image, Instant now);
   void clear() { sessions_.clear(); }
-  // A heartbeat or a registration. `metadata_offset` is how far the broker has replayed.
+  // A heartbeat or a registration. `metadata_offset` is that of the last record that the broker has replayed.
   void touch(NodeId broker, std::int64_t epoch, Instant now, Offset metadata_offset);
   void forget(NodeId broker) { sessions_.erase(broker); }
-  // The broker may stop once all active brokers have replayed the metadata below `offset`.
+  // The broker may stop once all active brokers have replayed the record at `offset`.
   void shuts_down(NodeId broker, Offset offset);
 
   [[nodiscard]] bool is_valid(NodeId broker, std::int64_t epoch, Instant now) const;
   [[nodiscard]] std::optional<Offset> shutdown_offset(NodeId broker) const;
-  // How far all active brokers have replayed; nothing if there is none.
+  // The last record that all active brokers have replayed; nothing if there are no active brokers.
   [[nodiscard]] std::optional<Offset> lowest_active_offset(const MetadataImage& image) const;
   // The unfenced broker that was silent for longest, if that is too long.
   [[nodiscard]] std::optional<NodeId> stale(const MetadataImage& image, Instant now) const;

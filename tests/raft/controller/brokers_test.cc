@@ -172,6 +172,18 @@ TEST(ControlledShutdown, MovesLeadershipsAndAllowsToStopWhenAllKnow) {
   EXPECT_TRUE(answer.is_fenced);
 }
 
+TEST(ControlledShutdown, GoesOnUnderANewControllerWithoutWaitingForMoreRecords) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  cluster.create("t", {{0, 1}});
+  cluster.heartbeat(0, false, true);
+  cluster.controller.resign();
+  cluster.take(cluster.controller.become_active(LeaderEpoch{2}, cluster.now));
+  EXPECT_FALSE(cluster.heartbeat(0, false, true).should_shut_down) << "broker 1 has not been heard of";
+  cluster.heartbeat(1);
+  EXPECT_TRUE(cluster.heartbeat(0, false, true).should_shut_down);
+}
+
 TEST(ControlledShutdown, WhoseSessionEndsOnTheWayIsNotUnfencedAgain) {
   Cluster cluster;
   cluster.start_brokers(2);

@@ -80,6 +80,21 @@ TEST(Reassignment, AnotherTargetTakesThePlaceOfTheFirst) {
   EXPECT_EQ(told(cluster.partition("t")), "leader 0 isr[0,1] replicas[0,1]");
 }
 
+TEST(Reassignment, OfALeaderlessPartitionKeepsWhoMayHaveTheLastRecords) {
+  Cluster cluster{elr_features};
+  cluster.start_brokers(4);
+  cluster.create("t", {{0, 1}}, {{"min.insync.replicas", "2"}});
+  ASSERT_EQ(reassign(cluster, "t", Assignment{2, 1}), ErrorCode::none);
+  cluster.change_isr("t", {0, 2});
+  cluster.fence(0);
+  cluster.fence(2);
+  ASSERT_EQ(told(cluster.partition("t")), "leader -1 elr[0,2] last[2] replicas[2,1,0] +[2] -[0]");
+  ASSERT_EQ(reassign(cluster, "t", Assignment{3, 1}), ErrorCode::none);
+  EXPECT_EQ(told(cluster.partition("t")), "leader -1 elr[0,2] last[2] replicas[3,1,2,0] +[3] -[0,2]");
+  cluster.heartbeat(2);
+  EXPECT_EQ(told(cluster.partition("t")), "leader 2 isr[2] elr[0] replicas[3,1,2,0] +[3] -[0,2]");
+}
+
 TEST(Reassignment, ToWhatItAlreadyIsChangesNothing) {
   Cluster cluster;
   cluster.start_brokers(2);

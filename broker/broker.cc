@@ -22,6 +22,7 @@ log::LogConfig metadata_log_config() {
   log::LogConfig config;
   config.retention_ms = -1;
   config.retention_bytes = -1;
+  config.survives_full_disk = true;
   constexpr std::int32_t largest_batch = 8 << 20;  // Kafka's limit for one batch of the metadata log
   config.max_message_bytes = largest_batch;
   return config;

@@ -66,7 +66,7 @@ constexpr ConfigKey broker_table[] = {
            "Connections served at once; one beyond is closed as soon as it is accepted."),
     number("max.connections.per.ip", int32, int_max_text, 0, int_max, "Connections served at once from one address."),
     number("connections.max.idle.ms", int64, "600000", 1, long_max,
-           "A connection without a request for this long is closed, in ms."),
+           "A connection over which nothing passes for this long is closed, in ms."),
     number("queued.max.requests", int32, "500", 1, int_max,
            "Requests handled at once over all connections; further ones stay in their sockets."),
     number(

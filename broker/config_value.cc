@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/config_keys.h"
+#include "broker/quote.h"
 
 namespace squall::broker {
 namespace {
@@ -74,19 +75,19 @@ std::optional<std::string> check_number(const ConfigKey& key, std::string_view t
   const bool fits_int = key.type != ConfigType::int32 || (value && *value >= std::numeric_limits<std::int32_t>::min() &&
                                                           *value <= std::numeric_limits<std::int32_t>::max());
   if (value && fits_int && *value >= key.min && *value <= key.max) return std::nullopt;
-  return fmt::format("must be a whole number {}, not '{}'", range_text(key), text);
+  return fmt::format("must be a whole number {}, not '{}'", range_text(key), quote(text));
 }
 
 std::optional<std::string> check_words(const ConfigKey& key, std::string_view text) {
   if (key.choices.empty()) return std::nullopt;
   if (key.type == ConfigType::string) {
     if (is_choice(key.choices, text)) return std::nullopt;
-    return fmt::format("must be one of {}, not '{}'", key.choices, text);
+    return fmt::format("must be one of {}, not '{}'", key.choices, quote(text));
   }
   const std::vector<std::string> given = parse_list(text);
   if (given.empty()) return fmt::format("must name at least one of {}", key.choices);
   for (const std::string& word : given) {
-    if (!is_choice(key.choices, word)) return fmt::format("must be words out of {}, not '{}'", key.choices, word);
+    if (!is_choice(key.choices, word)) return fmt::format("must be words out of {}, not '{}'", key.choices, quote(word));
   }
   return std::nullopt;
 }
@@ -146,13 +147,13 @@ std::optional<std::string> check_value(const ConfigKey& key, std::string_view te
   switch (key.type) {
     case ConfigType::boolean:
       if (parse_boolean(text)) return std::nullopt;
-      return fmt::format("must be true or false, not '{}'", text);
+      return fmt::format("must be true or false, not '{}'", quote(text));
     case ConfigType::int16:
     case ConfigType::int32:
     case ConfigType::int64: return check_number(key, text);
     case ConfigType::decimal:
       if (is_decimal(trim(text)) && decimal_within(trim(text), key.min, key.max)) return std::nullopt;
-      return fmt::format("must be a number {}, not '{}'", range_text(key), text);
+      return fmt::format("must be a number {}, not '{}'", range_text(key), quote(text));
     case ConfigType::string:
     case ConfigType::list: return check_words(key, trim(text));
   }

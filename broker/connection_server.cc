@@ -17,8 +17,10 @@ namespace {
 constexpr std::size_t size_bytes = 4;
 constexpr std::size_t smallest_request = 8;  // api key, version, correlation id
 constexpr std::int16_t api_versions_key = 18;
-// A response buffer that grew beyond this is given up again.
+// A response buffer that grew beyond this is given up again, and the messages with it.
 constexpr std::size_t kept_response_bytes = std::size_t{64} << 10;
+// Nor are the decoded messages of a request that was as long.
+constexpr std::size_t kept_request_bytes = std::size_t{64} << 10;
 
 std::string_view reason_of(runtime::IoError error) {
   switch (error) {
@@ -45,6 +47,7 @@ std::string_view ConnectionServer::run() {
     if (!frame) return frame.error();
     busy_ = true;
     if (const Ended ended = handle(*frame)) return *ended;
+    if (frame->bytes.size() > kept_request_bytes) scratch_ = {};
     begin_ += frame->bytes.size();
     shrink();
   }
@@ -147,6 +150,7 @@ ConnectionServer::Ended ConnectionServer::handle(Frame& frame) {
                          .body = reader,
                          .response = writer,
                          .files = files_,
+                         .scratch = scratch_,
                          .slot = slot};
   broker_.world.charge(runtime::Cost::request, 1);
   return dispatch(context);
@@ -173,34 +177,54 @@ ConnectionServer::Ended ConnectionServer::dispatch(RequestContext& context) {
   return reject("malformed-body", context.api_key, context.version);
 }
 
+// A peer that reads slowly is not idle: each piece that it takes counts, as each that it sends does.
+ConnectionServer::Ended ConnectionServer::send_bytes(ByteView bytes) {
+  while (!bytes.empty()) {
+    refresh_deadline();
+    const std::array<ByteView, 1> one{bytes};
+    const auto taken = connection_.writev(one);
+    if (!taken) return reason_of(taken.error());
+    bytes = bytes.subspan(*taken);
+  }
+  return std::nullopt;
+}
+
+ConnectionServer::Ended ConnectionServer::send_range(const log::FileRange& range) {
+  for (std::uint64_t sent = 0; sent < range.bytes;) {
+    refresh_deadline();
+    const auto taken = connection_.send_file(*range.file, range.position + sent, range.bytes - sent);
+    if (!taken) return reason_of(taken.error());
+    if (*taken == 0) return reason_of(runtime::IoError::io_failure);  // the file is shorter than its index says
+    sent += *taken;
+  }
+  return std::nullopt;
+}
+
 // The encoded pieces and, between them, file ranges that go from the page cache to the socket.
 ConnectionServer::Ended ConnectionServer::send(const protocol::Writer& writer) {
   const std::size_t encoded = writer.position();
   const std::uint64_t total = encoded - size_bytes + writer.external_bytes();
   store_be<std::int32_t>(response_.data(), static_cast<std::int32_t>(total));
-  refresh_deadline();
   std::size_t sent = 0;
   const ByteView bytes{response_.data(), encoded};
   const auto& splices = writer.splices();
   SQUALL_ASSERT(splices.size() == files_.size(), "every splice has its file range");
   for (std::size_t i = 0; i < splices.size(); ++i) {
     if (splices[i].position > sent) {
-      const auto done = runtime::write_all(connection_, bytes.subspan(sent, splices[i].position - sent));
-      if (!done) return reason_of(done.error());
+      if (const Ended ended = send_bytes(bytes.subspan(sent, splices[i].position - sent))) return ended;
       sent = splices[i].position;
     }
     const log::FileRange& range = files_[i];
     SQUALL_ASSERT(range.bytes == splices[i].bytes, "a splice is as long as its file range");
-    const auto done = runtime::send_file_all(connection_, *range.file, range.position, range.bytes);
-    if (!done) return reason_of(done.error());
+    if (const Ended ended = send_range(range)) return ended;
   }
-  if (sent < encoded) {
-    const auto done = runtime::write_all(connection_, bytes.subspan(sent));
-    if (!done) return reason_of(done.error());
-  }
+  if (const Ended ended = send_bytes(bytes.subspan(sent))) return ended;
   broker_.metrics.bytes_out->add(total + size_bytes);
   files_.clear();
-  if (response_.capacity() > kept_response_bytes) response_ = ByteBuffer{};
+  if (response_.capacity() > kept_response_bytes) {
+    response_ = ByteBuffer{};
+    scratch_ = {};
+  }
   return std::nullopt;
 }
 

@@ -47,6 +47,8 @@ class ConnectionServer {
   Ended handle(Frame& frame);
   Ended dispatch(RequestContext& context);
   Ended send(const protocol::Writer& writer);
+  Ended send_bytes(ByteView bytes);
+  Ended send_range(const log::FileRange& range);
   Ended reject(std::string_view reason, std::int16_t api_key, std::int16_t version);
 
   BrokerState& broker_;
@@ -62,6 +64,7 @@ class ConnectionServer {
   protocol::RequestHeader header_;
   ByteBuffer response_;
   std::vector<log::FileRange> files_;
+  RequestScratch scratch_;
   bool busy_ = false;
   bool stopping_ = false;
 };

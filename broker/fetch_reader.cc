@@ -54,6 +54,7 @@ void read_one(const FetchPartition& wanted, const FetchLimits& limits, std::int6
   }
   read.range = std::move(result->range);
   pass.bytes += static_cast<std::int64_t>(read.range.bytes);
+  pass.readable_bytes += static_cast<std::int64_t>(result->readable_bytes);
   if (!limits.read_committed || read.range.bytes == 0) return;
   auto aborted = log.aborted_transactions(wanted.fetch_offset, read.seen_end);
   if (aborted) {
@@ -70,10 +71,12 @@ void read_partitions(const BrokerState& broker, std::span<const FetchPartition> 
   pass.reads.clear();
   pass.reads.resize(wanted.size());
   pass.bytes = 0;
+  pass.readable_bytes = 0;
   pass.answer_at_once = false;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     PartitionRead& read = pass.reads[i];
-    FoundPartition found = find_partition(broker, wanted[i].key.topic, wanted[i].key.topic_id, wanted[i].key.partition.value());
+    FoundPartition found =
+        find_partition(broker, limits.naming, wanted[i].key.topic, wanted[i].key.topic_id, wanted[i].key.partition.value());
     read.error = limits.from_replica && found.error == ErrorCode::none ? ErrorCode::not_leader_or_follower : found.error;
     read.partition = std::move(found.partition);
     if (read.error == ErrorCode::none) read_one(wanted[i], limits, limits.max_bytes - pass.bytes, pass, read);

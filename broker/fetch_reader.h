@@ -9,6 +9,7 @@
 
 #include "broker/fetch_session.h"
 #include "broker/partition_table.h"
+#include "broker/topic_lookup.h"
 #include "log/log.h"
 #include "protocol/error_code.h"
 
@@ -17,6 +18,7 @@ namespace squall::broker {
 struct BrokerState;
 
 struct FetchLimits {
+  TopicNaming naming = TopicNaming::by_name;
   std::int64_t max_bytes = 0;  // of the response
   bool read_committed = false;
   bool from_replica = false;  // this node has none: refused
@@ -37,7 +39,8 @@ struct PartitionRead {
 struct FetchPass {
   std::vector<PartitionRead> reads;  // one per partition asked for
   std::int64_t bytes = 0;
-  bool answer_at_once = false;  // an error, or a divergence: not worth waiting
+  std::int64_t readable_bytes = 0;  // with the batches that the limits cut: what counts for min_bytes
+  bool answer_at_once = false;      // an error, or a divergence: not worth waiting
 };
 
 // May wait.

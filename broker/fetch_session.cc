@@ -51,16 +51,14 @@ FetchSessionCache::Found FetchSessionCache::resume(std::int32_t id, std::int32_t
   if (session == nullptr) return {nullptr, FetchSessionError::id_not_found};
   if (session->next_epoch_ != epoch) return {nullptr, FetchSessionError::invalid_epoch};
   if (session->by_topic_id_ != by_topic_id) return {nullptr, FetchSessionError::topic_id};
-  delist(*session);
   for (const FetchPartition& partition : changed) session->put(partition);
   for (const FetchKey& key : forgotten) session->forget(key);
   if (session->partitions_.empty()) {
-    sessions_.erase(id);
+    close(id);
     return {};
   }
   session->next_epoch_ = epoch == std::numeric_limits<std::int32_t>::max() ? 1 : epoch + 1;
-  session->used_ = now;
-  enlist(*session);
+  relist(*session, now);
   return {session, FetchSessionError::none};
 }
 
@@ -93,6 +91,23 @@ void FetchSessionCache::delist(const FetchSession& session) {
   partitions_ -= session.cached_size_;
   const std::size_t gone = by_use_.erase({session.used_, session.id_}) + by_worth_.erase({session.cached_size_, session.id_});
   SQUALL_ASSERT(gone == 2, "a session is listed once");
+}
+
+// Moves the entries of a session that was used: they keep their memory, and the latest use belongs at the end.
+void FetchSessionCache::relist(FetchSession& session, Instant now) {
+  auto use = by_use_.extract({session.used_, session.id_});
+  SQUALL_ASSERT(!use.empty(), "a session is listed once");
+  session.used_ = now;
+  use.value() = {now, session.id_};
+  by_use_.insert(by_use_.end(), std::move(use));
+  const std::size_t size = session.partitions_.size();
+  if (size == session.cached_size_) return;
+  auto worth = by_worth_.extract({session.cached_size_, session.id_});
+  SQUALL_ASSERT(!worth.empty(), "a session is listed once");
+  partitions_ += size - session.cached_size_;
+  session.cached_size_ = size;
+  worth.value() = {size, session.id_};
+  by_worth_.insert(std::move(worth));
 }
 
 bool FetchSessionCache::make_room(std::size_t size, Instant now) {

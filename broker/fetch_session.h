@@ -117,6 +117,7 @@ class FetchSessionCache {
   using Worth = std::tuple<std::size_t, std::int32_t>;  // more partitions are worth more
   void enlist(FetchSession& session);
   void delist(const FetchSession& session);
+  void relist(FetchSession& session, Instant now);
   bool make_room(std::size_t size, Instant now);
   [[nodiscard]] std::int32_t draw_id();
 

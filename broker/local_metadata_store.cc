@@ -103,7 +103,9 @@ MetadataResult<void> LocalMetadataStore::commit(const std::vector<MetadataRecord
   if (!appended && appended.error().code == log::LogError::message_too_large) {
     return std::unexpected(ErrorCode::policy_violation);
   }
-  if (!appended || !log_->flush()) {
+  if (!appended && appended.error().code == log::LogError::no_space) return std::unexpected(ErrorCode::kafka_storage_error);
+  // A flipped bit in what has been answered must be refused at the next start, not cut off as a torn tail.
+  if (!appended || !log_->flush() || !log_->checkpoint_recovery_point()) {
     failed_ = true;
     return std::unexpected(ErrorCode::kafka_storage_error);
   }

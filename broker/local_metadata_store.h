@@ -1,7 +1,11 @@
 // Metadata owned by this node alone: `__cluster_metadata-0` in its log store, synced before anything is answered.
 //
-// Operations take turns. If the log fails, the operation is not known to have happened, and the store refuses everything from
-// then on: the next start finds in the log what did happen.
+// Operations take turns. One that finds the disk full is refused and leaves no trace; later ones may find room. If the log
+// fails otherwise, the operation is not known to have happened, and the store refuses everything from then on: the next start
+// finds in the log what did happen.
+//
+// What has been answered lies below the log's recovery point, on disk: damage there is refused by `open`. (While the disk is
+// too full to write the recovery point, it may lag.)
 //
 // Invariant: the image is what replaying the log from its start gives.
 #pragma once

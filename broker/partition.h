@@ -37,8 +37,13 @@ class Partition {
 
   // compression.type, as the topic has it now.
   [[nodiscard]] TopicCompression compression() const { return compression_; }
+  // compression.<codec>.level, for that codec.
+  [[nodiscard]] std::int32_t compression_level() const { return compression_level_; }
   [[nodiscard]] bool recompresses() const { return compression_ != TopicCompression::producer; }
-  void set_compression(TopicCompression compression) { compression_ = compression; }
+  void set_compression(TopicCompression compression, std::int32_t level) {
+    compression_ = compression;
+    compression_level_ = level;
+  }
 
   // Appends a client's batches, then moves the high watermark. May wait.
   std::expected<log::AppendInfo, log::AppendError> append(MutableBytes batches);
@@ -56,6 +61,7 @@ class Partition {
   std::shared_ptr<log::Log> log_;
   LeaderEpoch epoch_;
   TopicCompression compression_ = TopicCompression::producer;
+  std::int32_t compression_level_ = 0;
   bool removed_ = false;
   WatchList watchers_;
 };

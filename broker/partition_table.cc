@@ -69,9 +69,9 @@ void PartitionTable::put(const TopicImage& topic, bool announce) {
 
 void PartitionTable::configure(const Topic& topic) {
   logs_.config_changed(topic.name);
-  const TopicCompression compression = config_of_(topic.name).compression;
+  const TopicConfig config = config_of_(topic.name);
   for (const PartitionRef& partition : topic.partitions) {
-    if (partition != nullptr) partition->set_compression(compression);
+    if (partition != nullptr) partition->set_compression(config.compression, config.compression_level);
   }
 }
 

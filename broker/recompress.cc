@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "broker/broker_state.h"
+#include "log/validation.h"
 #include "protocol/record_batch.h"
 #include "protocol/record_batch_builder.h"
 
@@ -26,16 +27,16 @@ Codec codec_of(TopicCompression compression, Codec of_producer) {
 }  // namespace
 
 Recompressed recompress(BrokerState& broker, const Partition& partition, ByteView bytes) {
-  constexpr std::size_t decompressed_max = std::size_t{64} << 20;
   const protocol::RecordBatchView batch{bytes};
   if (const auto valid = batch.validate_from_producer(); !valid) return {{}, protocol::error_code_of(valid.error())};
   const Codec wanted = codec_of(partition.compression(), batch.codec());
   if (wanted == batch.codec()) return {};
   ByteBuffer scratch;
-  auto reader = protocol::RecordReader::open(batch, broker.compressor, scratch, decompressed_max);
+  auto reader = protocol::RecordReader::open(batch, broker.compressor, scratch, log::decompressed_bytes_max);
   if (!reader) return {{}, protocol::error_code_of(reader.error())};
   protocol::RecordBatchBuilder builder;
   builder.start({.codec = wanted,
+                 .compression_level = partition.compression_level(),
                  .transactional = batch.is_transactional(),
                  .base_offset = batch.base_offset(),
                  .producer_id = batch.producer_id(),

@@ -10,6 +10,8 @@
 #include "base/bytes.h"
 #include "log/file_range.h"
 #include "protocol/error_code.h"
+#include "protocol/messages/fetch.h"
+#include "protocol/messages/produce.h"
 #include "protocol/reader.h"
 #include "protocol/writer.h"
 #include "runtime/semaphore.h"
@@ -32,6 +34,15 @@ struct ConnectionInfo {
   const ListenerState* listener = nullptr;
 };
 
+// Messages of the requests that come all the time. A connection decodes and builds them in the same place again and again, so
+// that their memory is used again.
+struct RequestScratch {
+  protocol::ProduceRequest produce_request;
+  protocol::ProduceResponse produce_response;
+  protocol::FetchRequest fetch_request;
+  protocol::FetchResponse fetch_response;
+};
+
 struct RequestContext {
   BrokerState& broker;
   const ConnectionInfo& connection;
@@ -45,6 +56,7 @@ struct RequestContext {
   // The answer: encoded bytes, and one file range per splice of the writer, in order.
   protocol::Writer& response;
   std::vector<log::FileRange>& files;
+  RequestScratch& scratch;
   // Given back early by a handler that will wait for long.
   runtime::SemaphoreUnits& slot;
 

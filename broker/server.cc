@@ -69,10 +69,11 @@ void Server::accept_from(std::size_t listener) {
   }
 }
 
+// Counted from here, not from when its fiber first runs: a burst of connections is accepted before any of those does.
 void Server::admit(std::unique_ptr<runtime::Connection> connection, const ListenerState& listener) {
   const std::string host = connection->peer().host;
   const auto from_host = per_host_.find(host);
-  const bool too_many = connections_.size() >= broker_.config.max_connections ||
+  const bool too_many = admitted_ >= broker_.config.max_connections ||
                         (from_host != per_host_.end() && from_host->second >= broker_.config.max_connections_per_ip);
   auto inside = gate_.enter();
   if (too_many || !inside) {
@@ -86,28 +87,33 @@ void Server::admit(std::unique_ptr<runtime::Connection> connection, const Listen
   broker_.metrics.accepted->add();
   const std::int64_t id = ++next_id_;
   broker_.world.spawn("connection", [this, &listener, id, life = Life{broker_.shared_from_this(), std::move(*inside)},
+                                     counted = std::make_unique<Counted>(*this, host),
                                      socket = std::move(connection)]() mutable { serve(std::move(socket), listener, id); });
+}
+
+Server::Counted::Counted(Server& its_server, std::string its_host) : server{its_server}, host{std::move(its_host)} {
+  ++server.admitted_;
+  ++server.per_host_[host];
+  server.broker_.metrics.connections->set(static_cast<std::int64_t>(server.admitted_));
+}
+
+Server::Counted::~Counted() {
+  --server.admitted_;
+  const auto at = server.per_host_.find(host);
+  if (--at->second == 0) server.per_host_.erase(at);
+  server.broker_.metrics.connections->set(static_cast<std::int64_t>(server.admitted_));
 }
 
 void Server::serve(std::unique_ptr<runtime::Connection> connection, const ListenerState& listener, std::int64_t id) {
   // Undone however the fiber ends.
   struct Entry {
     Server& server;
-    std::string host;
     std::list<ConnectionServer*>::iterator place;
-    ~Entry() {
-      server.connections_.erase(place);
-      const auto at = server.per_host_.find(host);
-      if (--at->second == 0) server.per_host_.erase(at);
-      server.broker_.metrics.connections->set(static_cast<std::int64_t>(server.connections_.size()));
-    }
+    ~Entry() { server.connections_.erase(place); }
   };
   ConnectionServer served{broker_, *connection, listener, id};
-  const std::string host = connection->peer().host;
-  ++per_host_[host];
-  const Entry entry{*this, host, connections_.insert(connections_.end(), &served)};
-  broker_.metrics.connections->set(static_cast<std::int64_t>(connections_.size()));
-  broker_.world.emit(runtime::EventName::connection_opened, {{"connection", id}, {"peer", host}});
+  const Entry entry{*this, connections_.insert(connections_.end(), &served)};
+  broker_.world.emit(runtime::EventName::connection_opened, {{"connection", id}, {"peer", connection->peer().host}});
   const std::string_view reason = served.run();
   connection->close();
   broker_.world.emit(runtime::EventName::connection_closed, {{"connection", id}, {"reason", reason}});

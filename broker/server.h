@@ -41,7 +41,7 @@ class Server {
   [[nodiscard]] RequestMemory& memory() { return memory_; }
   [[nodiscard]] BufferPool& buffers() { return buffers_; }
   [[nodiscard]] runtime::Semaphore& slots() { return slots_; }
-  [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+  [[nodiscard]] std::size_t connections() const { return admitted_; }
 
  private:
   void accept_from(std::size_t listener);
@@ -54,12 +54,23 @@ class Server {
     runtime::Gate::Inside inside;
   };
 
+  // A connection that counts for the limits, from its admission to the end of its fiber.
+  struct Counted {
+    Counted(Server& its_server, std::string its_host);
+    ~Counted();
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+    Server& server;
+    std::string host;
+  };
+
   BrokerState& broker_;
   RequestMemory memory_;
   BufferPool buffers_;
   runtime::Semaphore slots_;  // queued.max.requests
   std::vector<std::unique_ptr<runtime::Listener>> sockets_;
   std::list<ConnectionServer*> connections_;
+  std::size_t admitted_ = 0;
   std::map<std::string, std::size_t, std::less<>> per_host_;
   std::int64_t next_id_ = 0;
   runtime::Gate gate_;

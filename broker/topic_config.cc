@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "broker/quote.h"
 
 namespace squall::broker {
 namespace {
@@ -132,9 +133,9 @@ TopicConfig resolve_topic_config(const ConfigValues& overrides, const BrokerConf
 
 std::optional<std::string> check_topic_config(std::string_view name, std::string_view value) {
   const TopicConfigKey* row = find_topic_config_key(name);
-  if (row == nullptr) return fmt::format("Unknown topic config name: {}", name);
+  if (row == nullptr) return fmt::format("Unknown topic config name: {}", quote(name));
   if (const auto wrong = check_value(row->key, value)) {
-    return fmt::format("Invalid value {} for configuration {}: {}", value, name, *wrong);
+    return fmt::format("Invalid value {} for configuration {}: {}", quote(value), quote(name), *wrong);
   }
   return std::nullopt;
 }

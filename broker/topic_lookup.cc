@@ -19,6 +19,7 @@ ErrorCode error_code_of(log::LogError error) {
     case log::LogError::invalid_producer_epoch: return ErrorCode::invalid_producer_epoch;
     case log::LogError::coordinator_fenced: return ErrorCode::transaction_coordinator_fenced;
     case log::LogError::invalid_transaction_state: return ErrorCode::invalid_txn_state;
+    case log::LogError::no_space:
     case log::LogError::storage_error: return ErrorCode::kafka_storage_error;
     case log::LogError::not_found: return ErrorCode::unknown_topic_or_partition;
     case log::LogError::unexpected_append_offset: break;
@@ -26,8 +27,9 @@ ErrorCode error_code_of(log::LogError error) {
   return ErrorCode::unknown_server_error;
 }
 
-FoundPartition find_partition(const BrokerState& broker, std::string_view topic, Uuid topic_id, std::int32_t index) {
-  const bool by_id = !topic_id.is_zero();
+FoundPartition find_partition(const BrokerState& broker, TopicNaming naming, std::string_view topic, Uuid topic_id,
+                              std::int32_t index) {
+  const bool by_id = naming == TopicNaming::by_id;
   const PartitionRef& partition = by_id ? broker.partitions->find(topic_id, index) : broker.partitions->find(topic, index);
   if (partition != nullptr && !partition->removed()) {
     if (!partition->online()) return {nullptr, ErrorCode::kafka_storage_error};

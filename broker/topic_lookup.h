@@ -19,10 +19,14 @@ struct FoundPartition {
   protocol::ErrorCode error = protocol::ErrorCode::none;
 };
 
-// By id if `topic_id` is not zero, else by name. Besides "unknown": NOT_LEADER_OR_FOLLOWER if it is in the metadata but not
+// How a request names a topic: by name, or from version 13 of Produce and Fetch on by id, and then a zero id is one that is
+// not known (KIP-516).
+enum class TopicNaming : std::uint8_t { by_name, by_id };
+
+// By `topic_id` or by `topic`, as `naming` says. Besides "unknown": NOT_LEADER_OR_FOLLOWER if it is in the metadata but not
 // here, KAFKA_STORAGE_ERROR if its directory has failed.
-[[nodiscard]] FoundPartition find_partition(const BrokerState& broker, std::string_view topic, Uuid topic_id,
-                                            std::int32_t index);
+[[nodiscard]] FoundPartition find_partition(const BrokerState& broker, TopicNaming naming, std::string_view topic,
+                                            Uuid topic_id, std::int32_t index);
 
 // KIP-320: what a client knows of the leader epoch must be what it is; -1 asks for no check.
 [[nodiscard]] protocol::ErrorCode check_leader_epoch(const Partition& partition, std::int32_t current_leader_epoch);

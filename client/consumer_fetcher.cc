@@ -110,6 +110,7 @@ bool Consumer::Core::settle_position(Fetcher& fetcher) {
     return partition->active(now) && (partition->needs_reset || (partition->needs_validation && partition->position));
   });
   if (found == fetcher.led.end()) return false;
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the calls below wait, and `led` may change under them.
   const PartitionPointer partition = *found;
   if (partition->needs_reset) {
     look_up(partition);

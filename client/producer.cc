@@ -80,7 +80,10 @@ void Producer::Core::add_missing_partitions(ProducerTopic& topic, const TopicInf
 void Producer::Core::follow_metadata() {
   if (metadata_seen_ == cluster_.version()) return;
   metadata_seen_ = cluster_.version();
-  for (auto& [node, sender] : senders_) sender->queues.clear();
+  for (auto& [node, sender] : senders_) {
+    sender->queues.clear();
+    sender->filled.clear();
+  }
   for (auto& [name, topic] : topics_) {
     if (const TopicInfo* const info = cluster_.find_topic(name)) {
       topic->id = info->id;
@@ -89,7 +92,7 @@ void Producer::Core::follow_metadata() {
     for (auto& queue : topic->partitions) {
       const PartitionInfo* const info = cluster_.find_partition(name, queue->index);
       queue->leader = info == nullptr ? no_node : info->leader;
-      if (queue->leader != no_node && !stopped_) sender_for(queue->leader).queues.push_back(queue.get());
+      if (queue->leader != no_node && !stopped_) sender_for(queue->leader).add(*queue);
     }
   }
   wake_all();
@@ -104,14 +107,18 @@ Producer::Core::NodeSender& Producer::Core::sender_for(NodeId node) {
   return *sender;
 }
 
+// Something waits in the queue from `ready` on. Called whenever something is put into it.
 void Producer::Core::wake(const PartitionQueue& queue, Instant ready) {
   const auto found = senders_.find(queue.leader);
   if (found == senders_.end()) {
     keeper_work_.notify_all();
-  } else if (ready < found->second->wakes_at) {
-    found->second->wakes_at = ready;
-    found->second->work.notify_all();
+    return;
   }
+  NodeSender& sender = *found->second;
+  sender.mark(queue);
+  if (ready >= sender.wakes_at) return;
+  sender.wakes_at = ready;
+  sender.work.notify_all();
 }
 
 void Producer::Core::wake_all() {

@@ -68,7 +68,8 @@ struct Delivery {
   Offset offset = no_offset;      // no_offset with acks = none, and where the broker only says that it is a duplicate
   std::int64_t timestamp_ms = 0;  // the record's, or the broker's with log-append time
   std::optional<Error> error;     // nothing: acknowledged as `acks` asks
-  // With an error: whether the record is certainly not in the log. False if it may be (a time-out, a lost connection).
+  // With an error: whether the record is certainly not in the log. False if it may be: a time-out, a lost connection, or a
+  // lost sequence under which it may have been appended (docs/adr/0011).
   bool certainly_not_appended = false;
 
   [[nodiscard]] bool acknowledged() const { return !error.has_value(); }

@@ -4,6 +4,7 @@
 // the producer id. Answers are taken in the connections' reader fibers. Nothing here waits with a queue half changed.
 #pragma once
 
+#include <bit>
 #include <map>
 #include <memory>
 #include <string>
@@ -46,6 +47,7 @@ class Producer::Core {
     void on_failure(const Error& error) override;
 
     std::vector<Batch*> batches;
+    std::size_t bytes = 0;  // of the batches
     std::int16_t version = 0;
     bool busy = false;
 
@@ -63,11 +65,37 @@ class Producer::Core {
     runtime::Condition work;
     Instant wakes_at{};  // when it will look again by itself; until then it must be told
     std::vector<PartitionQueue*> queues;
+    std::vector<std::uint64_t> filled;  // a bit for each queue: set if something may wait in it, else nothing does
     std::vector<std::unique_ptr<InFlight>> requests;
     std::size_t in_flight = 0;
     std::size_t first = 0;  // where the next request begins to look, for fairness
     protocol::ProduceRequest request;
     runtime::Task<void> fiber;
+
+    void add(PartitionQueue& queue) {
+      queue.place = queues.size();
+      queues.push_back(&queue);
+      filled.resize(queues.size() / 64 + 1);
+      mark(queue);
+    }
+    void mark(const PartitionQueue& queue) {
+      if (queue.place < queues.size()) filled[queue.place / 64] |= std::uint64_t{1} << (queue.place % 64);
+    }
+    // The first place from `from` on, below `end`, of a queue in which something waits; `end` if there is none.
+    [[nodiscard]] std::size_t next_filled(std::size_t from, std::size_t end) {
+      while (from < end) {
+        const std::uint64_t rest = filled[from / 64] >> (from % 64);
+        if (rest == 0) {
+          from = (from / 64 + 1) * 64;
+          continue;
+        }
+        from += static_cast<std::size_t>(std::countr_zero(rest));
+        if (from >= end) return end;
+        if (!queues[from]->waiting.empty()) return from;
+        filled[from / 64] &= ~(std::uint64_t{1} << (from % 64));
+      }
+      return end;
+    }
   };
 
   // What the answer says of one batch.
@@ -93,12 +121,14 @@ class Producer::Core {
   [[nodiscard]] Instant ready_at(PartitionQueue& queue);
   [[nodiscard]] bool may_send(PartitionQueue& queue);
   [[nodiscard]] InFlight* collect(NodeSender& sender);
+  [[nodiscard]] bool take_batches(NodeSender& sender, InFlight& request, std::size_t from, std::size_t end);
   void finish_batch(PartitionQueue& queue, Batch& batch);
   [[nodiscard]] std::optional<std::int16_t> build_request(NodeSender& sender, const InFlight& request,
                                                           const Connection& connection);
   void wait_for_work(NodeSender& sender, Instant until);
   void dispatch(NodeSender& sender, InFlight& request, Connection& connection);
   [[nodiscard]] bool reset_identity(PartitionQueue& queue);
+  void give_up_in_doubt(PartitionQueue& queue);
 
   // ---- the keeper (producer_keeper.cc) ----
   void run_keeper();
@@ -133,6 +163,7 @@ class Producer::Core {
   Instant refresh_not_before_{};
   runtime::Semaphore memory_;
   std::vector<std::unique_ptr<Batch>> spare_;
+  protocol::ProduceResponse response_;                     // decoded anew each time: it keeps its memory
   std::map<std::uint64_t, std::size_t> open_generations_;  // batches whose fate is open, by generation
   std::uint64_t generation_ = 1;
   std::uint64_t flushed_generation_ = 0;  // batches up to it do not linger

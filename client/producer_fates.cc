@@ -74,9 +74,8 @@ void Producer::Core::InFlight::fail_rest(const Error& error) {
 }
 
 void Producer::Core::InFlight::on_response(ArrivedResponse& response) {
-  protocol::ProduceResponse message;
   protocol::Reader reader{response.body()};
-  if (decode(reader, version, message)) settle(message);
+  if (decode(reader, version, core_.response_)) settle(core_.response_);
   fail_rest({.failure = Failure::malformed, .detail = "a Produce response that leaves a partition out"});
 }
 
@@ -109,11 +108,16 @@ bool Producer::Core::take_sequence_error(Batch& batch, ErrorCode code) {
   PartitionQueue& queue = *batch.queue;
   switch (code) {
     case ErrorCode::out_of_order_sequence_number:
-    case ErrorCode::unknown_producer_id: queue.needs_reset |= queue.is_first_outstanding(batch); return true;
+    case ErrorCode::unknown_producer_id:
+      if (!queue.is_first_outstanding(batch)) return true;
+      queue.needs_reset = true;
+      queue.reset_code = code;
+      return true;
     case ErrorCode::invalid_producer_epoch:
     case ErrorCode::producer_fenced:
       if (queue.identity == identity_) identity_ = {};
       queue.needs_reset = true;
+      queue.reset_code = code;
       keeper_work_.notify_all();
       return true;
     default: return false;

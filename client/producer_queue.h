@@ -16,6 +16,7 @@
 #include "base/uuid.h"
 #include "client/partitioner.h"
 #include "client/producer.h"
+#include "protocol/error_code.h"
 #include "protocol/record_batch_builder.h"
 #include "runtime/semaphore.h"
 
@@ -62,6 +63,7 @@ struct PartitionQueue {
   PartitionIndex index;
   std::uint32_t ordinal = 0;  // of all the producer's partitions: the order within a request
   NodeId leader = no_node;
+  std::size_t place = 0;  // among the queues of its leader's sender
   std::deque<std::unique_ptr<Batch>> waiting;
   std::vector<std::unique_ptr<Batch>> in_flight;
   Instant not_before{};  // the back-off after a failure
@@ -71,6 +73,7 @@ struct PartitionQueue {
   std::int32_t next_sequence = 0;
   bool established = false;            // the broker has acknowledged a batch of this identity
   bool needs_reset = false;            // the broker does not go on from our sequence: raise the epoch, begin at 0
+  protocol::ErrorCode reset_code{};    // the answer that told so
   std::uint64_t unresolved_order = 0;  // a batch that was given up: whether its sequences were used is not known
 
   // The open batch, if there is one.

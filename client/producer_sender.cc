@@ -39,7 +39,10 @@ void Producer::Core::run_sender(NodeSender& sender) {
 
 Instant Producer::Core::next_ready(NodeSender& sender) {
   Instant soonest = end_of_time;
-  for (PartitionQueue* const queue : sender.queues) soonest = std::min(soonest, ready_at(*queue));
+  const std::size_t end = sender.queues.size();
+  for (std::size_t at = sender.next_filled(0, end); at < end; at = sender.next_filled(at + 1, end)) {
+    soonest = std::min(soonest, ready_at(*sender.queues[at]));
+  }
   return soonest;
 }
 
@@ -55,11 +58,11 @@ Instant Producer::Core::ready_at(PartitionQueue& queue) {
 bool Producer::Core::may_send(PartitionQueue& queue) {
   if (queue.in_flight.size() >= options_.in_flight_max) return false;
   if (!idempotent_) return true;
-  const Batch& batch = *queue.waiting.front();
   // New batches wait until it is known where the sequence goes on.
-  if (queue.needs_reset || (queue.unresolved_order != 0 && !batch.sequenced)) {
-    if (!queue.in_flight.empty() || !reset_identity(queue)) return false;
+  if (queue.needs_reset || (queue.unresolved_order != 0 && !queue.waiting.front()->sequenced)) {
+    if (!queue.in_flight.empty() || !reset_identity(queue) || queue.waiting.empty()) return false;
   }
+  const Batch& batch = *queue.waiting.front();
   if (!queue.identity.known()) {
     if (!identity_.known()) {
       keeper_work_.notify_all();
@@ -76,9 +79,10 @@ bool Producer::Core::may_send(PartitionQueue& queue) {
   return !batch.sequenced || queue.is_first_outstanding(batch);
 }
 
-// Begins the partition's sequence again under a higher epoch, or a new id. Nothing of it is in flight: what waits has not been
-// appended under the old one, or the broker has forgotten that it was.
+// Begins the partition's sequence again under a higher epoch, or a new id, by which the broker could not tell a batch that it
+// has from a new one. Nothing is in flight: each batch that waits was certainly not appended, or is given up.
 bool Producer::Core::reset_identity(PartitionQueue& queue) {
+  give_up_in_doubt(queue);
   constexpr ProducerEpoch last_epoch{std::numeric_limits<std::int16_t>::max()};
   if (queue.identity == identity_ && identity_.known()) {
     if (identity_.epoch == last_epoch) {
@@ -104,6 +108,17 @@ bool Producer::Core::reset_identity(PartitionQueue& queue) {
   return true;
 }
 
+void Producer::Core::give_up_in_doubt(PartitionQueue& queue) {
+  const auto in_doubt = [](const std::unique_ptr<Batch>& batch) { return batch->sequenced && batch->maybe_appended; };
+  const Error error = refused_with(queue.reset_code, "the sequence is lost, and these records may have been appended under it");
+  for (auto at = std::ranges::find_if(queue.waiting, in_doubt); at != queue.waiting.end();
+       at = std::ranges::find_if(queue.waiting, in_doubt)) {
+    std::unique_ptr<Batch> batch = std::move(*at);
+    queue.waiting.erase(at);
+    give_up(std::move(batch), error);
+  }
+}
+
 void Producer::Core::finish_batch(PartitionQueue& queue, Batch& batch) {
   batch.full = true;
   batch.order = queue.next_order++;
@@ -115,6 +130,27 @@ void Producer::Core::finish_batch(PartitionQueue& queue, Batch& batch) {
   batch.bytes = batch.builder.finish(compressor_);
 }
 
+// Moves what is ready in the queues from `from` to `end` into the request. False once the request is full: the next one begins
+// where it ended.
+bool Producer::Core::take_batches(NodeSender& sender, InFlight& request, std::size_t from, std::size_t end) {
+  const Instant now = world_.now();
+  for (std::size_t at = sender.next_filled(from, end); at < end; at = sender.next_filled(at + 1, end)) {
+    PartitionQueue& queue = *sender.queues[at];
+    if (ready_at(queue) > now) continue;
+    Batch& batch = *queue.waiting.front();
+    if (batch.order == 0) finish_batch(queue, batch);
+    if (request.bytes > 0 && request.bytes + batch.bytes.size() > options_.request_bytes_max) {
+      sender.first = at;
+      return false;
+    }
+    request.bytes += batch.bytes.size();
+    request.batches.push_back(&batch);
+    queue.in_flight.push_back(std::move(queue.waiting.front()));
+    queue.waiting.pop_front();
+  }
+  return true;
+}
+
 // Moves the batches of one request from their queues to `in_flight`. Null if none is ready.
 Producer::Core::InFlight* Producer::Core::collect(NodeSender& sender) {
   auto idle = std::ranges::find_if(sender.requests, [](const auto& request) { return !request->busy; });
@@ -124,24 +160,9 @@ Producer::Core::InFlight* Producer::Core::collect(NodeSender& sender) {
   }
   InFlight& request = **idle;
   request.batches.clear();
-  const Instant now = world_.now();
-  const std::size_t queues = sender.queues.size();
-  std::size_t bytes = 0;
-  for (std::size_t count = 0; count < queues; ++count) {
-    const std::size_t at = (sender.first + count) % queues;
-    PartitionQueue& queue = *sender.queues[at];
-    if (ready_at(queue) > now) continue;
-    Batch& batch = *queue.waiting.front();
-    if (batch.order == 0) finish_batch(queue, batch);
-    if (bytes > 0 && bytes + batch.bytes.size() > options_.request_bytes_max) {
-      sender.first = at;
-      break;
-    }
-    bytes += batch.bytes.size();
-    request.batches.push_back(&batch);
-    queue.in_flight.push_back(std::move(queue.waiting.front()));
-    queue.waiting.pop_front();
-  }
+  request.bytes = 0;
+  const std::size_t first = sender.first < sender.queues.size() ? sender.first : 0;
+  if (take_batches(sender, request, first, sender.queues.size())) (void)take_batches(sender, request, 0, first);
   if (request.batches.empty()) return nullptr;
   std::ranges::sort(request.batches, {}, [](const Batch* batch) { return batch->queue->ordinal; });
   return &request;
@@ -158,22 +179,22 @@ std::optional<std::int16_t> Producer::Core::build_request(NodeSender& sender, co
   protocol::ProduceRequest& message = sender.request;
   message.acks = static_cast<std::int16_t>(options_.acks);
   message.timeout_ms = static_cast<std::int32_t>(to_ms(options_.request_timeout));
-  message.topic_data.clear();
   const ProducerTopic* topic = nullptr;
+  std::size_t topics = 0;  // those of the last request are used again, with the memory that they hold
   for (const Batch* const batch : request.batches) {
     if (batch->queue->topic != topic) {
       topic = batch->queue->topic;
-      auto& data = message.topic_data.emplace_back();
-      if (*version >= topic_ids_from) {
-        data.topic_id = topic->id;
-      } else {
-        data.name = topic->name;
-      }
+      if (topics == message.topic_data.size()) message.topic_data.emplace_back();
+      auto& data = message.topic_data[topics++];
+      data.partition_data.clear();
+      data.topic_id = *version >= topic_ids_from ? topic->id : Uuid{};
+      data.name = *version >= topic_ids_from ? std::string_view{} : std::string_view{topic->name};
     }
-    auto& partition = message.topic_data.back().partition_data.emplace_back();
+    auto& partition = message.topic_data[topics - 1].partition_data.emplace_back();
     partition.index = batch->queue->index.value();
     partition.records = protocol::Records::of(batch->bytes);
   }
+  message.topic_data.resize(topics);
   return version;
 }
 

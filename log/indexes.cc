@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::int64_t int32_max = std::numeric_limits<std::int32_t>::max();
 
+std::uint64_t position_of(const OffsetIndex::Entry& entry) { return static_cast<std::uint64_t>(entry.position); }
+
 // Room for `entries` more entries at the end of `to`.
 std::uint8_t* grow(ByteBuffer& to, std::size_t entries, std::size_t entry_bytes) {
   const std::size_t old = to.size();
@@ -19,13 +21,47 @@ std::uint8_t* grow(ByteBuffer& to, std::size_t entries, std::size_t entry_bytes)
 
 }  // namespace
 
-void OffsetIndex::append(std::int64_t relative_offset, std::uint64_t position) {
+void OffsetIndex::append(std::int64_t relative_offset, std::uint64_t position, std::uint64_t batch_bytes) {
   SQUALL_ASSERT(relative_offset >= 0 && relative_offset <= int32_max, "a segment spans 2^31 offsets");
   SQUALL_ASSERT(position <= static_cast<std::uint64_t>(int32_max), "a segment is smaller than 2 GiB");
   SQUALL_ASSERT(entries_.empty() || (entries_.back().relative_offset < relative_offset &&
                                      static_cast<std::uint64_t>(entries_.back().position) < position),
                 "index entries rise");
   entries_.push_back({static_cast<std::int32_t>(relative_offset), static_cast<std::int32_t>(position)});
+  batch_bytes_.push_back(static_cast<std::uint32_t>(batch_bytes));
+}
+
+void OffsetIndex::learn(std::uint64_t position, std::uint64_t batch_bytes) {
+  const auto found = std::ranges::lower_bound(entries_, position, {}, position_of);
+  if (found == entries_.end() || position_of(*found) != position) return;
+  batch_bytes_[static_cast<std::size_t>(found - entries_.begin())] = static_cast<std::uint32_t>(batch_bytes);
+}
+
+std::optional<std::uint64_t> OffsetIndex::batch_end(std::size_t entry) const {
+  if (batch_bytes_[entry] == 0) return std::nullopt;
+  return position_of(entries_[entry]) + batch_bytes_[entry];
+}
+
+std::optional<OffsetIndex::Place> OffsetIndex::batch_at(std::int64_t relative_offset) const {
+  const auto found = std::ranges::lower_bound(entries_, relative_offset, {},
+                                              [](const Entry& entry) { return std::int64_t{entry.relative_offset}; });
+  if (found == entries_.end()) return std::nullopt;
+  const auto entry = static_cast<std::size_t>(found - entries_.begin());
+  if (batch_bytes_[entry] == 0) return std::nullopt;
+  const Place place{position_of(*found), batch_bytes_[entry]};
+  if (found->relative_offset == relative_offset) return place;
+  // Batches without an entry may lie before it, unless the batch of the entry before ends where this one begins.
+  if (entry > 0 && batch_end(entry - 1) == place.position) return place;
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> OffsetIndex::cut_batch(std::uint64_t position) const {
+  const auto behind = std::ranges::lower_bound(entries_, position, {}, position_of);
+  if (behind == entries_.begin()) return std::nullopt;
+  const auto entry = static_cast<std::size_t>(behind - entries_.begin()) - 1;
+  const auto end = batch_end(entry);
+  if (!end || *end <= position) return std::nullopt;
+  return position_of(entries_[entry]);
 }
 
 std::uint64_t OffsetIndex::lookup(std::int64_t relative_offset) const {
@@ -36,6 +72,7 @@ std::uint64_t OffsetIndex::lookup(std::int64_t relative_offset) const {
 
 void OffsetIndex::truncate_to_position(std::uint64_t position) {
   while (!entries_.empty() && static_cast<std::uint64_t>(entries_.back().position) >= position) entries_.pop_back();
+  batch_bytes_.resize(entries_.size());
 }
 
 void OffsetIndex::encode(std::size_t from_entry, ByteBuffer& to) const {
@@ -60,6 +97,7 @@ std::optional<OffsetIndex> OffsetIndex::decode(ByteView bytes, std::uint64_t seg
     }
     index.entries_.push_back(entry);
   }
+  index.batch_bytes_.resize(index.entries_.size());
   return index;
 }
 

@@ -14,6 +14,8 @@
 namespace squall::log {
 
 // Sparse: the last offset of some batches and where those begin. 8 bytes: int32 offset - base, int32 position.
+// How long those batches are is kept in memory only, as far as it is known: it tells where the next batch begins, so that most
+// look-ups need no look at the file.
 // Invariant: offsets and positions rise strictly.
 class OffsetIndex {
  public:
@@ -24,7 +26,21 @@ class OffsetIndex {
     bool operator==(const Entry&) const = default;
   };
 
-  void append(std::int64_t relative_offset, std::uint64_t position);
+  // A batch, where it begins and how long it is.
+  struct Place {
+    std::uint64_t position = 0;
+    std::uint64_t bytes = 0;
+    bool operator==(const Place&) const = default;
+  };
+
+  // `batch_bytes` 0: not known.
+  void append(std::int64_t relative_offset, std::uint64_t position, std::uint64_t batch_bytes = 0);
+  // The batch that begins at `position` is that long; ignored if it has no entry.
+  void learn(std::uint64_t position, std::uint64_t batch_bytes);
+  // The first batch whose last offset is at or above `relative_offset`, where the entries alone prove which one it is.
+  [[nodiscard]] std::optional<Place> batch_at(std::int64_t relative_offset) const;
+  // Where the batch begins that `position` cuts in two; nothing if it cuts none, or that is not known.
+  [[nodiscard]] std::optional<std::uint64_t> cut_batch(std::uint64_t position) const;
   // The position of the last entry whose offset is not above `relative_offset`; 0 if there is none.
   [[nodiscard]] std::uint64_t lookup(std::int64_t relative_offset) const;
   // Drops entries of batches that begin at `position` or later.
@@ -34,7 +50,11 @@ class OffsetIndex {
   [[nodiscard]] static std::optional<OffsetIndex> decode(ByteView bytes, std::uint64_t segment_bytes);
 
  private:
+  // Where the batch of that entry ends; nothing if its length is not known.
+  [[nodiscard]] std::optional<std::uint64_t> batch_end(std::size_t entry) const;
+
   std::vector<Entry> entries_;
+  std::vector<std::uint32_t> batch_bytes_;  // one per entry; 0: not known
 };
 
 // The largest timestamp so far and an offset by which it had been seen. 12 bytes: int64 timestamp, int32 offset - base.

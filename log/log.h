@@ -9,7 +9,7 @@
 // records. The leader-epoch checkpoint is durable before the first record of its epoch is written (KAFKA-16541).
 //
 // Failure: after any I/O error the directory is offline and every later call is refused with storage_error; nothing is
-// accepted in between (KAFKA-10778).
+// accepted in between (KAFKA-10778). One exception: LogConfig::survives_full_disk.
 //
 // Invariant: log start <= last stable offset <= high watermark <= log end; recovery point <= log end.
 // Invariant: bytes below the high watermark never change.
@@ -52,8 +52,12 @@ struct ReadLimits {
 };
 
 struct ReadResult {
-  // Of one segment. Begins at the batch that holds `from`; may end inside a batch. No bytes: nothing there yet.
+  // Of one segment. Begins at the batch that holds `from`; ends with a batch where that is known without reading, else it may
+  // end inside of one. No bytes: nothing there yet, or not even the first batch may be given whole.
   FileRange range;
+  // What the limits admit, a cut batch at the end included: at least the bytes of the range. This is what counts as available
+  // to who waits for a number of bytes.
+  std::uint64_t readable_bytes = 0;
   Offset log_start_offset = no_offset;
   Offset high_watermark = no_offset;
   Offset last_stable_offset = no_offset;
@@ -95,6 +99,9 @@ class Log : public std::enable_shared_from_this<Log> {
   std::expected<AppendInfo, AppendError> append(MutableBytes batches, LeaderEpoch epoch, AppendOrigin origin);
   // Makes everything below the present log end durable and moves the recovery point. Concurrent calls share a sync. May wait.
   std::expected<void, LogError> flush();
+  // Makes the recovery point durable, so that a start after a crash cuts off nothing below it. With no room on the disk the old
+  // one stays. May wait.
+  std::expected<void, LogError> checkpoint_recovery_point();
   // Starts a new segment at the log end, unless the active one is empty. May wait.
   std::expected<void, LogError> roll();
 

@@ -78,7 +78,14 @@ std::expected<void, LogError> write(LogState& log, ByteView bytes) {
     if (auto cut = active.file()->truncate(active.size()); !cut) return log.failed(cut.error(), "truncate");
   }
   log.tail_dirty = true;  // stays so if this fiber is cancelled in the write
-  if (auto written = active.write(bytes); !written) return log.failed(written.error(), "append");
+  if (auto written = active.write(bytes); !written) {
+    if (written.error() != runtime::IoError::no_space || !log.config.survives_full_disk) {
+      return log.failed(written.error(), "append");
+    }
+    if (auto cut = active.file()->truncate(active.size()); !cut) return log.failed(cut.error(), "truncate");
+    log.tail_dirty = false;
+    return std::unexpected(LogError::no_space);
+  }
   log.tail_dirty = false;
   return {};
 }

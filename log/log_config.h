@@ -30,6 +30,8 @@ struct LogConfig {
   TimestampType timestamp_type = TimestampType::create_time;  // message.timestamp.type
   std::int64_t timestamp_before_max_ms = unlimited;           // message.timestamp.before.max.ms
   std::int64_t timestamp_after_max_ms = 3'600'000;            // message.timestamp.after.max.ms
+  // No topic configuration: an append that finds the disk full is refused and leaves no trace, and the directory stays online.
+  bool survives_full_disk = false;
   // Compaction; the cleaner reads them.
   std::int64_t delete_retention_ms = 86'400'000;          // delete.retention.ms
   std::int64_t min_compaction_lag_ms = 0;                 // min.compaction.lag.ms

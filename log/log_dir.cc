@@ -36,28 +36,31 @@ void LogDir::remove(const LogState& log) {
   if (found != logs_.end() && found->second == &log) logs_.erase(found);
 }
 
-std::expected<void, LogError> LogDir::checkpoint(std::string_view name, Offset (*value)(const LogState&)) {
+std::expected<void, LogError> LogDir::checkpoint(std::string_view name, FullDisk full, Offset (*value)(const LogState&)) {
   std::lock_guard turn{checkpointing_};
   if (!online_) return std::unexpected(LogError::storage_error);
   OffsetCheckpoint offsets;
   for (const auto& [partition, log] : logs_) offsets[partition] = value(*log);
   const std::string text = to_text(offsets);
-  if (auto done = write_file_atomically(world_, path_ + "/" + std::string{name}, as_bytes(text)); !done) {
-    return std::unexpected(fail(done.error(), name));
+  const std::string path = path_ + "/" + std::string{name};
+  auto done = write_file_atomically(world_, path, as_bytes(text));
+  if (!done && done.error() == IoError::no_space && full == FullDisk::keeps_old) {
+    done = remove_if_exists(world_, path + std::string{temporary_suffix});
   }
+  if (!done) return std::unexpected(fail(done.error(), name));
   return {};
 }
 
-std::expected<void, LogError> LogDir::checkpoint_recovery_points() {
-  return checkpoint(recovery_point_checkpoint_name, [](const LogState& log) { return log.durable_point(); });
+std::expected<void, LogError> LogDir::checkpoint_recovery_points(FullDisk full) {
+  return checkpoint(recovery_point_checkpoint_name, full, [](const LogState& log) { return log.durable_point(); });
 }
 
-std::expected<void, LogError> LogDir::checkpoint_log_starts() {
-  return checkpoint(log_start_checkpoint_name, [](const LogState& log) { return log.log_start; });
+std::expected<void, LogError> LogDir::checkpoint_log_starts(FullDisk full) {
+  return checkpoint(log_start_checkpoint_name, full, [](const LogState& log) { return log.log_start; });
 }
 
-std::expected<void, LogError> LogDir::checkpoint_high_watermarks() {
-  return checkpoint(high_watermark_checkpoint_name, [](const LogState& log) { return log.high_watermark; });
+std::expected<void, LogError> LogDir::checkpoint_high_watermarks(FullDisk full) {
+  return checkpoint(high_watermark_checkpoint_name, full, [](const LogState& log) { return log.high_watermark; });
 }
 
 void LogDir::delete_later(std::vector<std::string> paths, std::int64_t delay_ms) {

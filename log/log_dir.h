@@ -32,6 +32,9 @@ inline constexpr std::string_view high_watermark_checkpoint_name = "replication-
 inline constexpr std::string_view clean_shutdown_name = ".kafka_cleanshutdown";
 inline constexpr std::string_view lock_name = ".lock";
 
+// What a checkpoint that finds the disk full does to its directory: fail it, or leave the old checkpoint, which is still true.
+enum class FullDisk : std::uint8_t { fails, keeps_old };
+
 class LogDir {
  public:
   LogDir(runtime::World& world, std::string path, std::function<void(const std::string&)> on_failed);
@@ -49,9 +52,9 @@ class LogDir {
   [[nodiscard]] const std::map<TopicPartition, LogState*>& logs() const { return logs_; }
 
   // Writes the file, durably. Calls take turns; each writes what is true when its turn comes. May wait.
-  std::expected<void, LogError> checkpoint_recovery_points();
-  std::expected<void, LogError> checkpoint_log_starts();
-  std::expected<void, LogError> checkpoint_high_watermarks();
+  std::expected<void, LogError> checkpoint_recovery_points(FullDisk full = FullDisk::fails);
+  std::expected<void, LogError> checkpoint_log_starts(FullDisk full = FullDisk::fails);
+  std::expected<void, LogError> checkpoint_high_watermarks(FullDisk full = FullDisk::fails);
 
   // ---- deletion after file.delete.delay.ms: files already marked `.deleted`, directories already marked `-delete` ----
   void delete_later(std::vector<std::string> paths, std::int64_t delay_ms);
@@ -74,7 +77,7 @@ class LogDir {
   std::int64_t previous_broker_epoch = -1;
 
  private:
-  std::expected<void, LogError> checkpoint(std::string_view name, Offset (*value)(const LogState&));
+  std::expected<void, LogError> checkpoint(std::string_view name, FullDisk full, Offset (*value)(const LogState&));
 
   runtime::World& world_;
   std::string path_;

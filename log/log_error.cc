@@ -18,6 +18,7 @@ std::string_view to_string(LogError error) {
     case LogError::unexpected_append_offset: return "unexpected append offset";
     case LogError::storage_error: return "storage error";
     case LogError::not_found: return "not found";
+    case LogError::no_space: return "no space left on the disk";
   }
   return "unknown";
 }

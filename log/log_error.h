@@ -23,6 +23,7 @@ enum class LogError : std::uint8_t {
   unexpected_append_offset,   // a replicated batch lies below the log end; never reaches the wire
   storage_error,              // KAFKA_STORAGE_ERROR: the log's directory is offline
   not_found,                  // UNKNOWN_TOPIC_OR_PARTITION: no such log
+  no_space,                   // KAFKA_STORAGE_ERROR: the disk is full, and the log goes on without the records
 };
 
 [[nodiscard]] std::string_view to_string(LogError error);

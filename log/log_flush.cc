@@ -116,6 +116,11 @@ std::expected<void, LogError> Log::flush() {
   return {};
 }
 
+std::expected<void, LogError> Log::checkpoint_recovery_point() {
+  if (const auto usable = state_->usable(); !usable) return usable;
+  return state_->dir->checkpoint_recovery_points(FullDisk::keeps_old);
+}
+
 std::expected<void, LogError> Log::assign_epoch_start(LeaderEpoch epoch, Offset start) {
   LogState& log = *state_;
   std::lock_guard turn{log.writing};

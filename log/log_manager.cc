@@ -50,13 +50,13 @@ void ManagerState::start() {
   }
   every("log-retention", options.retention_check_interval_ms, [](ManagerState& self) { self.run_retention(); });
   every("log-recovery-points", options.recovery_point_checkpoint_interval_ms, [](ManagerState& self) {
-    for (const auto& dir : self.dirs) (void)dir->checkpoint_recovery_points();
+    for (const auto& dir : self.dirs) (void)dir->checkpoint_recovery_points(FullDisk::keeps_old);
   });
   every("log-starts", options.log_start_checkpoint_interval_ms, [](ManagerState& self) {
-    for (const auto& dir : self.dirs) (void)dir->checkpoint_log_starts();
+    for (const auto& dir : self.dirs) (void)dir->checkpoint_log_starts(FullDisk::keeps_old);
   });
   every("high-watermarks", options.high_watermark_checkpoint_interval_ms, [](ManagerState& self) {
-    for (const auto& dir : self.dirs) (void)dir->checkpoint_high_watermarks();
+    for (const auto& dir : self.dirs) (void)dir->checkpoint_high_watermarks(FullDisk::keeps_old);
   });
   every("producer-expiry", options.producer_id_expiration_check_interval_ms,
         [](ManagerState& self) { self.expire_producers(); });
@@ -143,7 +143,7 @@ std::expected<std::shared_ptr<Log>, LogError> ManagerState::create_log(const Top
   }
   const std::lock_guard turn{changing_};
   if (const auto found = logs.find(partition); found != logs.end()) {
-    const std::shared_ptr<Log> log = found->second;
+    std::shared_ptr<Log> log = found->second;
     if (log->topic_id() == topic_id) return log;
     if (log->topic_id().is_zero()) {
       if (auto written = write_partition_metadata(log->state(), topic_id); !written) return std::unexpected(written.error());
@@ -176,7 +176,7 @@ std::expected<std::string, LogError> ManagerState::take_out(const TopicPartition
   const std::string ending =
       fmt::format("-{}.{:016x}{:016x}-{}", partition.partition, id.most_significant, id.least_significant, kind);
   const std::string topic = partition.topic.substr(0, name_bytes_max - ending.size());
-  const std::string path = state.dir->path() + "/" + topic + ending;
+  std::string path = state.dir->path() + "/" + topic + ending;
   auto renamed = world.rename(state.path, path);
   if (renamed) renamed = world.sync_dir(state.dir->path());
   if (!renamed) return std::unexpected(state.dir->fail(renamed.error(), "remove log"));

@@ -3,13 +3,14 @@
 
 #include "base/assert.h"
 #include "log/log_state.h"
+#include "log/validation.h"
 
 namespace squall::log {
 namespace {
 
 struct Place {
   std::shared_ptr<Segment> segment;
-  BatchInfo batch;
+  OffsetIndex::Place batch;
 };
 
 // The batch that holds `offset`, or the first one above it. Nothing if there is none.
@@ -17,7 +18,7 @@ std::expected<std::optional<Place>, LogError> place_of(LogState& log, Offset off
   std::shared_ptr<Segment> segment = log.segment_of(offset);
   if (segment == nullptr && !log.segments.empty()) segment = log.segments.front();
   while (segment != nullptr) {
-    const auto found = segment->find(offset);
+    const auto found = segment->locate(offset);
     if (!found) return log.failed(found.error(), "read");
     log.used(segment);
     if (*found) return Place{segment, **found};
@@ -37,9 +38,18 @@ std::expected<std::uint64_t, LogError> end_position(LogState& log, const std::sh
                                              [](const auto& other) { return other->base_offset(); });
   const Offset end = next == log.segments.end() ? log.log_end : (*next)->base_offset();
   if (bound >= end) return size;
-  const auto found = segment->find(bound);
+  const auto found = segment->locate(bound);
   if (!found) return log.failed(found.error(), "read");
   return *found ? (*found)->position : size;
+}
+
+// `bytes` from `first` on without the batch that they would cut in two, as far as its boundaries are known: nobody can use a
+// piece of it, and it would be sent again.
+std::uint64_t whole_batches(const Segment& segment, const OffsetIndex::Place& first, std::uint64_t bytes, std::uint64_t end) {
+  if (bytes < first.bytes) return 0;
+  if (first.position + bytes == end) return bytes;
+  const auto cut = segment.cut_batch(first.position + bytes);
+  return cut ? *cut - first.position : bytes;
 }
 
 // The first record of `batch` that satisfies `wanted`, its bytes read from `segment`.
@@ -54,9 +64,11 @@ std::expected<std::optional<TimestampOffset>, LogError> find_record(LogState& lo
   if (!batch.validate()) return std::unexpected(LogError::corrupt_message);
   protocol::Compressor compressor;
   ByteBuffer scratch;
-  constexpr std::size_t decompressed_bytes_max = 256U << 20;
   auto reader = protocol::RecordReader::open(batch, compressor, scratch, decompressed_bytes_max);
-  if (!reader) return std::unexpected(LogError::corrupt_message);
+  if (!reader) {
+    const bool too_large = reader.error() == protocol::BatchError::too_large;
+    return std::unexpected(too_large ? LogError::message_too_large : LogError::corrupt_message);
+  }
   for (protocol::RecordView record; reader->next(record);) {
     if (wanted(record)) return TimestampOffset{record.timestamp_ms, record.offset, batch.partition_leader_epoch()};
   }
@@ -79,17 +91,19 @@ std::expected<ReadResult, LogError> Log::read(Offset from, const ReadLimits& lim
     const std::uint64_t truncations = log.truncations;
     const auto place = place_of(log, from);
     if (!place) return std::unexpected(place.error());
-    if (!*place || (*place)->batch.base_offset >= bound) {
+    if (!*place) {
       if (truncations != log.truncations) continue;
       return result;
     }
     const auto end = end_position(log, (*place)->segment, bound);
     if (!end) return std::unexpected(end.error());
     if (truncations != log.truncations) continue;  // what was found may be gone (KAFKA-18723)
-    const BatchInfo& first = (*place)->batch;
-    if (*end <= first.position) return result;
+    const OffsetIndex::Place& first = (*place)->batch;
+    if (*end <= first.position) return result;  // the bound lies in or before this batch
     const std::uint64_t room = limits.min_one_message ? std::max(limits.max_bytes, first.bytes) : limits.max_bytes;
-    result.range = {(*place)->segment->file(), first.position, std::min(*end - first.position, room)};
+    result.readable_bytes = std::min(*end - first.position, room);
+    const std::uint64_t bytes = whole_batches(*(*place)->segment, first, result.readable_bytes, *end);
+    if (bytes > 0) result.range = {(*place)->segment->file(), first.position, bytes};
     return result;
   }
 }

@@ -1,6 +1,7 @@
 #include "log/recovery.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/assert.h"
 #include "log/files.h"
@@ -153,7 +154,26 @@ std::size_t first_unflushed(const LogState& log, Offset recovery_point) {
   return first;
 }
 
+// Row 26. Kafka's segments stay below it, since their indexes hold positions of 31 bits.
+bool holds_too_large_segment(LogState& log, RecoveryReport& report) {
+  constexpr std::uint64_t bytes_max = std::numeric_limits<std::int32_t>::max();
+  for (const auto& segment : log.segments) {
+    if (segment->size() <= bytes_max) continue;
+    report.note(RecoveryCase::segment_too_large);
+    log.world.emit(EventName::checkpoint_ignored, {{"partition", log.name},
+                                                   {"file", log_suffix},
+                                                   {"at", segment->base_offset().value()},
+                                                   {"reason", "segment-of-2-gib-or-more"}});
+    return true;
+  }
+  return false;
+}
+
 std::expected<std::size_t, LogError> load_segments(LogState& log, const LoadInput& input, RecoveryReport& report) {
+  if (holds_too_large_segment(log, report)) {
+    log.quarantined = true;
+    return 0;
+  }
   if (input.clean) {
     const auto trusted = trust_active(log, report);
     if (!trusted) return std::unexpected(trusted.error());
@@ -204,10 +224,9 @@ std::expected<RecoveryReport, LogError> load_log(LogState& log, const LoadInput&
     log.world.emit(
         EventName::log_recovered,
         {{"partition", log.name}, {"end", log.log_end.value()}, {"bytes_cut", static_cast<std::int64_t>(report.bytes_cut)}});
-    // What a flush policy promised of records that were exposed before the crash holds for those found again, too.
-    if (log.config.flush_messages != unlimited) {
-      if (auto flushed = log.flush_until(log.log_end); !flushed) return std::unexpected(flushed.error());
-    }
+    // What is exposed from here on is on the disk, names and all, whatever became of the syncs before.
+    if (auto synced = log.world.sync_dir(log.path); !synced) return log.failed(synced.error(), "recover");
+    if (auto flushed = log.flush_until(log.log_end); !flushed) return std::unexpected(flushed.error());
   }
   return report;
 }

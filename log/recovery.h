@@ -1,7 +1,8 @@
 // Loading a log from its directory, whatever state a crash left it in.
 //
 // "Flushed" is what lies below the recovery point: it was acknowledged as durable, so nothing here ever deletes it. What lies
-// above may be whole, torn or missing, in any order: it is kept up to the first byte that is not what was written. Indexes,
+// above may be whole, torn or missing, in any order: it is kept up to the first byte that is not what was written. What is kept
+// is written once more and synced before the load ends: after a failed sync, reads may show bytes that the disk lacks. Indexes,
 // snapshots and checkpoints are hints: one that is missing or implausible is ignored, told of by the event
 // `checkpoint-ignored`, and made again.
 //
@@ -13,7 +14,8 @@
 //    4 an index without its segment                       removed
 //    5 no segment at all                                  an empty one at the log start
 //    6 clean mark, the active segment is a chain          trusted: nothing is checked but its end
-//    7 no clean mark                                      segments from the recovery point's on are checked, every batch
+//    7 no clean mark                                      segments from the recovery point's on are checked, every batch;
+//                                                         those never flushed are written again, and synced
 //    8 a bad batch above the recovery point               cut off there, durably; later segments are removed
 //    9 a segment missing above the recovery point         the segments behind the gap are removed (not if compacted)
 //   10 a batch below the recovery point fails its CRC     kept: it is reported, and readers will find out
@@ -33,6 +35,7 @@
 //   24 high watermark above the log end                   lowered to it
 //   25 a segment wholly below the log start               removed: a power cut can bring some of those deleted back, in any
 //                                                         order, so that they are no beginning of the log
+//   26 a segment of 2 GiB or more                         the log is quarantined, as in row 11: no index can point into it
 #pragma once
 
 #include <array>
@@ -76,6 +79,7 @@ enum class RecoveryCase : std::uint8_t {
   high_watermark_missing = 23,
   high_watermark_above_end = 24,
   below_log_start = 25,
+  segment_too_large = 26,
 };
 
 struct RecoveryRow {
@@ -85,7 +89,7 @@ struct RecoveryRow {
 };
 
 // The table above, as data.
-inline constexpr std::array<RecoveryRow, 25> recovery_table{{
+inline constexpr std::array<RecoveryRow, 26> recovery_table{{
     {RecoveryCase::deleted_file, "a file marked deleted", false},
     {RecoveryCase::unfinished_file, "an unfinished file", false},
     {RecoveryCase::finished_swap, "a finished swap", false},
@@ -111,6 +115,7 @@ inline constexpr std::array<RecoveryRow, 25> recovery_table{{
     {RecoveryCase::high_watermark_missing, "no high watermark", false},
     {RecoveryCase::high_watermark_above_end, "a high watermark above the log end", false},
     {RecoveryCase::below_log_start, "a segment below the log start", false},
+    {RecoveryCase::segment_too_large, "a segment of 2 GiB or more", false},
 }};
 
 // What the checkpoints of the directory say of the log.

@@ -1,6 +1,8 @@
 // Recovery's steps over files: tidying the directory, and checking segments batch by batch.
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "base/assert.h"
 #include "log/files.h"
@@ -62,10 +64,24 @@ std::expected<void, LogError> finish_swap(LogState& log, Offset base, std::vecto
   return {};
 }
 
-// Reads a segment's bytes in order, whole batches at a time.
+// Reads a segment's bytes in order, whole batches at a time; and writes those that were never flushed again, as they were read
+// and checked. After a failed sync the page cache shows bytes that the disk lacks and counts them as saved (fsyncgate): another
+// process cannot tell, and no later sync would write them.
 class BatchReader {
  public:
   BatchReader(runtime::File& file, std::uint64_t end) : file_{file}, end_{end} {}
+
+  // What lies from `position` on is to be written again. The first call counts.
+  void write_again_from(std::uint64_t position) {
+    if (!again_from_) again_from_ = position;
+  }
+  // Writes again what is to be, below `position`. Everything below was returned by `at`, and lies in the buffer.
+  runtime::Result<void> write_again_until(std::uint64_t position) {
+    if (!again_from_ || *again_from_ >= position) return {};
+    const ByteView bytes = view(*again_from_).first(static_cast<std::size_t>(position - *again_from_));
+    const std::uint64_t at = std::exchange(*again_from_, position);
+    return runtime::pwrite_all(file_, bytes, at);
+  }
 
   // The batch at `position`; nothing where none begins or it reaches beyond the end.
   runtime::Result<std::optional<protocol::RecordBatchView>> at(std::uint64_t position) {
@@ -90,6 +106,7 @@ class BatchReader {
   // [position, position + bytes) is in the buffer, if the file has it.
   runtime::Result<void> hold(std::uint64_t position, std::size_t bytes) {
     if (position >= from_ && position + bytes <= from_ + held_) return {};
+    if (auto done = write_again_until(position); !done) return done;
     constexpr std::size_t chunk = 256U << 10;
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(bytes, chunk), end_ - position));
     if (buffer_.size() < wanted) buffer_.resize(wanted);
@@ -106,6 +123,7 @@ class BatchReader {
   ByteBuffer buffer_;
   std::uint64_t from_ = 0;
   std::size_t held_ = 0;
+  std::optional<std::uint64_t> again_from_;
 };
 
 enum class Found : std::uint8_t { whole, cut, broken };
@@ -116,6 +134,7 @@ std::expected<Found, LogError> check_segment(LogState& log, Segment& segment, Of
   const std::uint64_t end = segment.size();
   BatchReader reader{*segment.file(), end};
   segment.restart();
+  Found end_found = Found::whole;
   while (segment.size() < end) {
     const auto read = reader.at(segment.size());
     if (!read) return log.failed(read.error(), "recover");
@@ -130,11 +149,14 @@ std::expected<Found, LogError> check_segment(LogState& log, Segment& segment, Of
         good = flushed;
         if (flushed) {
           report.note(RecoveryCase::flushed_batch_corrupt);
-          log.world.emit(EventName::checkpoint_ignored,
-                         {{"partition", log.name}, {"file", log_suffix}, {"corrupt_at", batch.base_offset().value()}});
+          log.world.emit(EventName::checkpoint_ignored, {{"partition", log.name},
+                                                         {"file", log_suffix},
+                                                         {"at", batch.base_offset().value()},
+                                                         {"reason", "corrupt-batch"}});
         }
       }
       if (good) {
+        if (!flushed) reader.write_again_from(segment.size());
         const BatchInfo info = describe(batch, segment.size());
         if (info.leader_epoch > log.epochs.latest()) {
           log.epochs_dirty = log.epochs.assign(info.leader_epoch, info.base_offset) || log.epochs_dirty;
@@ -143,9 +165,14 @@ std::expected<Found, LogError> check_segment(LogState& log, Segment& segment, Of
         next = info.next_offset();
       }
     }
-    if (!good) return next < recovery_point ? Found::broken : Found::cut;
+    if (!good) {
+      if (next < recovery_point) return Found::broken;
+      end_found = Found::cut;
+      break;
+    }
   }
-  return Found::whole;
+  if (auto written = reader.write_again_until(segment.size()); !written) return log.failed(written.error(), "recover");
+  return end_found;
 }
 
 std::expected<void, LogError> cut_tail(LogState& log, Segment& segment, std::uint64_t end, RecoveryReport& report) {
@@ -228,7 +255,7 @@ std::expected<void, LogError> check_segments(LogState& log, std::size_t first, O
       log.quarantined = true;
       log.log_end = next;
       log.world.emit(EventName::checkpoint_ignored,
-                     {{"partition", log.name}, {"file", log_suffix}, {"broken_at", next.value()}});
+                     {{"partition", log.name}, {"file", log_suffix}, {"at", next.value()}, {"reason", "broken-chain"}});
       return {};
     }
     if (*found == Found::cut) {

@@ -23,7 +23,7 @@ void IndexBuilder::add(const BatchInfo& batch, Offset base, std::int32_t interva
     max_timestamp_offset = relative;
   }
   if (bytes_since_entry > static_cast<std::uint64_t>(interval_bytes)) {
-    offsets.append(relative, batch.position);
+    offsets.append(relative, batch.position, batch.bytes);
     (void)times.maybe_append(max_timestamp_ms, max_timestamp_offset);
     bytes_since_entry = 0;
   }
@@ -170,14 +170,26 @@ SegmentResult<std::optional<BatchInfo>> Segment::find(Offset offset) {
   if (auto recent = find_recent(offset)) return recent;
   if (auto loaded = load_indexes(); !loaded) return std::unexpected(loaded.error());
   const std::uint64_t from = offset <= base_ ? 0 : built_.offsets.lookup(offset - base_);
+  const std::uint64_t shape = shape_;
   BatchScanner scanner{*file_, from, size_};
   BatchInfo info;
   while (true) {
     const auto more = scanner.next(info);
     if (!more) return std::unexpected(more.error());
     if (!*more) return std::nullopt;
+    if (shape == shape_) built_.offsets.learn(info.position, info.bytes);  // else another batch may begin there by now
     if (info.last_offset >= offset) return info;
   }
+}
+
+SegmentResult<std::optional<OffsetIndex::Place>> Segment::locate(Offset offset) {
+  if (const auto recent = find_recent(offset)) return OffsetIndex::Place{recent->position, recent->bytes};
+  if (auto loaded = load_indexes(); !loaded) return std::unexpected(loaded.error());
+  if (const auto known = built_.offsets.batch_at(offset - base_)) return known;
+  const auto found = find(offset);
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return std::nullopt;
+  return OffsetIndex::Place{(*found)->position, (*found)->bytes};
 }
 
 SegmentResult<std::optional<BatchInfo>> Segment::find_timestamp(std::int64_t timestamp_ms) {

@@ -74,6 +74,12 @@ class Segment {
   // ---- looking (may wait) ----
   // The first batch whose last offset is at or above `offset`; nothing if there is none below size().
   SegmentResult<std::optional<BatchInfo>> find(Offset offset);
+  // Where that batch lies: the same, but without a look at the file if the index knows it.
+  SegmentResult<std::optional<OffsetIndex::Place>> locate(Offset offset);
+  // Where the batch begins that `position` cuts in two, if that is known. Does not wait.
+  [[nodiscard]] std::optional<std::uint64_t> cut_batch(std::uint64_t position) const {
+    return built_.offsets.cut_batch(position);
+  }
   // The first batch that may hold a record with that timestamp or a later one.
   SegmentResult<std::optional<BatchInfo>> find_timestamp(std::int64_t timestamp_ms);
   // The largest timestamp; -1 if there is none.

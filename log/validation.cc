@@ -16,8 +16,6 @@ using runtime::Cost;
 constexpr std::size_t max_timestamp_at = 35;
 constexpr std::size_t crc_at = 17;
 constexpr std::size_t crc_from = 21;
-// What one batch may decompress to. Kafka has no such limit; a bomb must not take the node down.
-constexpr std::size_t decompressed_bytes_max = 64U << 20;
 constexpr std::size_t record_errors_kept = 100;
 
 std::unexpected<AppendError> refuse(LogError code, std::string message) {

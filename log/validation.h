@@ -15,6 +15,11 @@
 
 namespace squall::log {
 
+// What the records of one batch may decompress to, where they are appended as where one of them is looked up: what was accepted
+// can be looked up, and a bomb takes no node down. Kafka has no such limit. Nothing waits while such a buffer is held, so that
+// a node holds one of them at a time.
+inline constexpr std::size_t decompressed_bytes_max = std::size_t{64} << 20;
+
 struct ValidationRequest {
   AppendOrigin origin{};
   const LogConfig* config = nullptr;

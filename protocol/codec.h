@@ -11,9 +11,9 @@
 
 namespace squall::protocol {
 
+// The elements that are there already are filled anew, and keep the memory that they hold.
 template <class T, class ReadElement>
 void read_elements(Reader& reader, std::vector<T>& out, std::size_t count, ReadElement read_element) {
-  out.clear();
   out.resize(count);
   for (T& element : out) {
     read_element(element);
@@ -33,7 +33,8 @@ void read_array(Reader& reader, std::optional<std::vector<T>>& out, bool compact
                 ReadElement read_element) {
   const std::optional<std::size_t> count = reader.count(compact, nullable, element_bytes_min, sizeof(T));
   if (count) {
-    read_elements(reader, out.emplace(), *count, read_element);
+    if (!out) out.emplace();
+    read_elements(reader, *out, *count, read_element);
   } else {
     out.reset();
   }

@@ -63,6 +63,7 @@ struct Compressor::Contexts {
   z_stream deflate{};
   z_stream inflate{};
   bool deflate_ready = false;
+  int deflate_level = gzip_level;
   bool inflate_ready = false;
   LZ4F_cctx* lz4_write = nullptr;
   LZ4F_dctx* lz4_read = nullptr;
@@ -81,25 +82,29 @@ struct Compressor::Contexts {
     ZSTD_freeDCtx(zstd_read);
   }
 
-  void gzip(ByteView from, ByteBuffer& to);
-  void lz4(ByteView from, ByteBuffer& to);
-  void zstd(ByteView from, ByteBuffer& to);
+  void gzip(ByteView from, ByteBuffer& to, int level);
+  void lz4(ByteView from, ByteBuffer& to, int level);
+  void zstd(ByteView from, ByteBuffer& to, int level);
   Outcome gunzip(ByteView from, ByteBuffer& to, std::size_t limit);
   Outcome unlz4(ByteView from, ByteBuffer& to, std::size_t limit);
   Outcome unzstd(ByteView from, ByteBuffer& to, std::size_t limit);
 };
 
-void Compressor::Contexts::gzip(ByteView from, ByteBuffer& to) {
+void Compressor::Contexts::gzip(ByteView from, ByteBuffer& to, int level) {
   constexpr int gzip_window_bits = 15 + 16;
   constexpr int default_memory_level = 8;
   if (!deflate_ready) {
-    const int made =
-        deflateInit2(&deflate, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip_window_bits, default_memory_level, Z_DEFAULT_STRATEGY);
+    const int made = deflateInit2(&deflate, level, Z_DEFLATED, gzip_window_bits, default_memory_level, Z_DEFAULT_STRATEGY);
     SQUALL_ASSERT(made == Z_OK, "deflate can be set up");
     deflate_ready = true;
   } else {
     deflateReset(&deflate);
+    if (level != deflate_level) {  // nothing has been written yet: takes effect at once
+      const int changed = deflateParams(&deflate, level, Z_DEFAULT_STRATEGY);
+      SQUALL_ASSERT(changed == Z_OK, "the level is one of gzip's");
+    }
   }
+  deflate_level = level;
   const std::size_t before = to.size();
   const std::size_t room = ::deflateBound(&deflate, from.size());
   SQUALL_ASSERT(room <= std::numeric_limits<uInt>::max(), "a batch is below 2 GiB");
@@ -146,7 +151,7 @@ Outcome Compressor::Contexts::gunzip(ByteView from, ByteBuffer& to, std::size_t 
   return {};
 }
 
-void Compressor::Contexts::lz4(ByteView from, ByteBuffer& to) {
+void Compressor::Contexts::lz4(ByteView from, ByteBuffer& to, int level) {
   if (lz4_write == nullptr) {
     const std::size_t made = LZ4F_createCompressionContext(&lz4_write, LZ4F_VERSION);
     SQUALL_ASSERT(!LZ4F_isError(made), "an LZ4 context can be made");
@@ -154,6 +159,7 @@ void Compressor::Contexts::lz4(ByteView from, ByteBuffer& to) {
   LZ4F_preferences_t preferences{};
   preferences.frameInfo.blockSizeID = LZ4F_max64KB;
   preferences.frameInfo.blockMode = LZ4F_blockIndependent;
+  preferences.compressionLevel = level;
   const std::size_t before = to.size();
   const std::size_t room = LZ4F_compressFrameBound(from.size(), &preferences) + LZ4F_HEADER_SIZE_MAX;
   to.resize(before + room);
@@ -193,13 +199,13 @@ Outcome Compressor::Contexts::unlz4(ByteView from, ByteBuffer& to, std::size_t l
   return {};
 }
 
-void Compressor::Contexts::zstd(ByteView from, ByteBuffer& to) {
+void Compressor::Contexts::zstd(ByteView from, ByteBuffer& to, int level) {
   if (zstd_write == nullptr) zstd_write = ZSTD_createCCtx();
   SQUALL_ASSERT(zstd_write != nullptr, "a zstd context can be made");
   const std::size_t before = to.size();
   to.resize(before + ZSTD_compressBound(from.size()));
   const std::size_t written =
-      ZSTD_compressCCtx(zstd_write, to.data() + before, to.size() - before, from.data(), from.size(), 3);
+      ZSTD_compressCCtx(zstd_write, to.data() + before, to.size() - before, from.data(), from.size(), level);
   SQUALL_ASSERT(!ZSTD_isError(written), "zstd fits its own bound");
   to.resize(before + written);
 }
@@ -292,13 +298,13 @@ Compressor::~Compressor() = default;
 Compressor::Compressor(Compressor&&) noexcept = default;
 Compressor& Compressor::operator=(Compressor&&) noexcept = default;
 
-void Compressor::compress(Codec codec, ByteView from, ByteBuffer& to) {
+void Compressor::compress(Codec codec, ByteView from, ByteBuffer& to, std::optional<std::int32_t> level) {
   switch (codec) {
     case Codec::none: to.insert(to.end(), from.begin(), from.end()); return;
-    case Codec::gzip: contexts_->gzip(from, to); return;
+    case Codec::gzip: contexts_->gzip(from, to, level.value_or(gzip_level)); return;
     case Codec::snappy: snap(from, to); return;
-    case Codec::lz4: contexts_->lz4(from, to); return;
-    case Codec::zstd: contexts_->zstd(from, to); return;
+    case Codec::lz4: contexts_->lz4(from, to, level.value_or(lz4_level)); return;
+    case Codec::zstd: contexts_->zstd(from, to, level.value_or(zstd_level)); return;
   }
   SQUALL_ASSERT(false, "the codec exists");
 }

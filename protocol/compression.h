@@ -33,13 +33,19 @@ enum class CompressionError : std::uint8_t {
 // between calls: equal calls give equal bytes.
 class Compressor {
  public:
+  // The level that each codec is used with unless another is asked for: that of its library.
+  static constexpr std::int32_t gzip_level = -1;
+  static constexpr std::int32_t lz4_level = 0;
+  static constexpr std::int32_t zstd_level = 3;
+
   Compressor();
   ~Compressor();
   Compressor(Compressor&&) noexcept;
   Compressor& operator=(Compressor&&) noexcept;
 
-  // Appends `from`, compressed, to `to`. `none` appends a copy.
-  void compress(Codec codec, ByteView from, ByteBuffer& to);
+  // Appends `from`, compressed, to `to`. `none` appends a copy. `level` is the codec's own scale, within its library's range;
+  // snappy has none.
+  void compress(Codec codec, ByteView from, ByteBuffer& to, std::optional<std::int32_t> level = std::nullopt);
 
   // Replaces what `to` holds by `from`, decompressed. Never makes `to` larger than `limit_bytes`, whatever `from` claims.
   [[nodiscard]] std::expected<void, CompressionError> decompress(Codec codec, ByteView from, ByteBuffer& to,

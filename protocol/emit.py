@@ -204,6 +204,15 @@ class FieldCode:
             return f'w.{kind}({name}, {self.compact}, {nullable}{self.where});'
         return f'w.value({name});'
 
+    def forget(self):
+        """Gives the field its default: the message may have been used before, and this version does not set it."""
+        field, name = self.field, self.name
+        if is_optional(field):
+            return f'{name}.reset();' if field.default == 'null' else f'{name}.emplace();'
+        if field.is_array or field.type in ('string', 'bytes'):
+            return f'{name}.clear();'
+        return f'{name} = {{}};' if field.struct or field.type in ('records', 'uuid') else f'{name} = {number(field)};'
+
     def present(self):
         return condition(self.field.versions, self.within)
 
@@ -234,11 +243,15 @@ class StructCode:
     def read(self):
         out = self.out
         self.begin(f'void read(Reader& r, [[maybe_unused]] std::int16_t v, [[maybe_unused]] {self.type}& m)')
+        for field in self.tagged:
+            out(field.forget())
         for field in self.plain:
             present = field.present()
             if present:
                 out(f'if ({present}) {{')
                 out(field.read())
+                out('} else {')
+                out(field.forget())
                 out('}')
             else:
                 out(field.read())

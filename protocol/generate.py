@@ -90,7 +90,6 @@ def header(schema, messages):
 
 def define_message(out, message):
     out(f'DecodeResult decode(Reader& reader, std::int16_t version, {message.name}& out) {{')
-    out(f'out = {message.name}{{}};')
     out(f'if (version < {message.versions[0]} || version > {message.versions[1]}) '
         'reader.fail("this message has no such version");')
     out('read(reader, version, out);')

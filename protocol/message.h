@@ -1,7 +1,8 @@
 // What every generated message shares: results, and the view of record bytes.
 //
 // `decode(Reader&, version, Message& out)` fills `out` and leaves the reader after the message; on failure `out` is valid but
-// unspecified. `encode(Writer&, version, message)` appends the message; on failure nothing is appended. Both are generated
+// unspecified. What `out` held before is forgotten, but its memory is used again: decode the messages of a connection into one.
+// `encode(Writer&, version, message)` appends the message; on failure nothing is appended. Both are generated
 // from protocol/schemas (see docs/formats/schema.md) and included as "protocol/messages/<api>.h".
 #pragma once
 
@@ -16,6 +17,9 @@ namespace squall::protocol {
 
 class Reader;
 class Writer;
+
+// Kafka's limit for names, whatever the width of their length on the wire.
+inline constexpr std::size_t string_bytes_max = 0x7FFF;
 
 struct DecodeError {
   std::string_view what;     // a literal

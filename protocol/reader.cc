@@ -1,7 +1,5 @@
 #include "protocol/reader.h"
 
-#include "base/assert.h"
-
 namespace squall::protocol {
 
 void Reader::fail(std::string_view what) {
@@ -11,19 +9,10 @@ void Reader::fail(std::string_view what) {
   cursor_ = end_;
 }
 
-std::int64_t Reader::checked(std::int64_t length, bool nullable) {
-  if (length >= 0) return length;
+std::int64_t Reader::negative(std::int64_t length, bool nullable) {
   if (length == -1 && nullable) return -1;
   fail(length == -1 ? "null where there must be a value" : "a negative length");
   return 0;
-}
-
-std::int64_t Reader::length_16(bool compact, bool nullable) {
-  return checked(compact ? std::int64_t{unsigned_varint()} - 1 : std::int64_t{integer<std::int16_t>()}, nullable);
-}
-
-std::int64_t Reader::length_32(bool compact, bool nullable) {
-  return checked(compact ? std::int64_t{unsigned_varint()} - 1 : std::int64_t{integer<std::int32_t>()}, nullable);
 }
 
 std::string_view Reader::text(std::int64_t length) {
@@ -65,24 +54,6 @@ void Reader::records(Records& out, bool compact, bool nullable) {
   out = length < 0 ? Records::null() : Records::of(take(static_cast<std::size_t>(length)));
 }
 
-std::optional<std::size_t> Reader::count(bool compact, bool nullable, std::size_t element_bytes_min,
-                                         std::size_t element_memory) {
-  SQUALL_ASSERT(element_bytes_min > 0, "an array element takes room");
-  const std::int64_t length = length_32(compact, nullable);
-  if (length < 0) return std::nullopt;
-  const auto elements = static_cast<std::size_t>(length);
-  if (elements > remaining() / element_bytes_min) {
-    fail("an array of more elements than there are bytes for");
-    return 0;
-  }
-  if (element_memory * elements > memory_left_) {
-    fail("arrays of more memory than allowed");
-    return 0;
-  }
-  memory_left_ -= element_memory * elements;
-  return elements;
-}
-
 bool Reader::present() { return integer<std::int8_t>() >= 0 && !failed_; }
 
 const std::uint8_t* Reader::enter(std::size_t size) {
@@ -99,13 +70,6 @@ void Reader::leave(const std::uint8_t* outer_end) {
   if (cursor_ != end_) fail("a tagged field is longer than its value");
   end_ = outer_end;
   if (failed_) cursor_ = end_;
-}
-
-void Reader::skip_tagged_fields() {
-  for (std::uint32_t fields = unsigned_varint(); fields > 0 && !failed_; --fields) {
-    (void)unsigned_varint();
-    (void)take(unsigned_varint());
-  }
 }
 
 }  // namespace squall::protocol

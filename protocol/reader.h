@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/uuid.h"
 #include "base/varint.h"
@@ -21,13 +22,10 @@
 
 namespace squall::protocol {
 
-// Kafka's limit for names, whatever the width of their length on the wire.
-inline constexpr std::size_t string_bytes_max = 0x7FFF;
-
 class Reader {
  public:
   // `memory_max` bounds the bytes of array elements (not counting what they own: that is bounded by the bytes read).
-  explicit Reader(ByteView bytes) : Reader{bytes, (std::size_t{16} << 20) + 16 * bytes.size()} {}
+  explicit Reader(ByteView bytes) : Reader{bytes, (std::size_t{1} << 20) + 16 * bytes.size()} {}
   Reader(ByteView bytes, std::size_t memory_max)
       : start_{bytes.data()}, cursor_{start_}, end_{start_ + bytes.size()}, memory_left_{memory_max} {}
 
@@ -86,7 +84,23 @@ class Reader {
   // An array's count, or nullopt for null. `element_bytes_min` (> 0) is the least that an element takes on the wire;
   // `element_memory` is what it takes here.
   [[nodiscard]] std::optional<std::size_t> count(bool compact, bool nullable, std::size_t element_bytes_min,
-                                                 std::size_t element_memory);
+                                                 std::size_t element_memory) {
+    SQUALL_ASSERT(element_bytes_min > 0, "an array element takes room");
+    const std::int64_t length = length_32(compact, nullable);
+    if (length < 0) return std::nullopt;
+    const auto elements = static_cast<std::size_t>(length);
+    if (elements == 0) return 0;
+    if (elements > remaining() / element_bytes_min) {
+      fail("an array of more elements than there are bytes for");
+      return 0;
+    }
+    if (element_memory * elements > memory_left_) {
+      fail("arrays of more memory than allowed");
+      return 0;
+    }
+    memory_left_ -= element_memory * elements;
+    return elements;
+  }
   // The marker before a struct that may be null.
   [[nodiscard]] bool present();
 
@@ -105,13 +119,25 @@ class Reader {
   [[nodiscard]] const std::uint8_t* enter(std::size_t size);
   void leave(const std::uint8_t* outer_end);
   // A whole section of tagged fields (KIP-482), of which none is known.
-  void skip_tagged_fields();
+  void skip_tagged_fields() {
+    for (std::uint32_t fields = unsigned_varint(); fields > 0 && !failed_; --fields) {
+      (void)unsigned_varint();
+      (void)take(unsigned_varint());
+    }
+  }
 
  private:
   // The length of something nullable: -1 is null, and no other negative comes through.
-  [[nodiscard]] std::int64_t length_16(bool compact, bool nullable);
-  [[nodiscard]] std::int64_t length_32(bool compact, bool nullable);
-  [[nodiscard]] std::int64_t checked(std::int64_t length, bool nullable);
+  [[nodiscard]] std::int64_t length_16(bool compact, bool nullable) {
+    return checked(compact ? std::int64_t{unsigned_varint()} - 1 : std::int64_t{integer<std::int16_t>()}, nullable);
+  }
+  [[nodiscard]] std::int64_t length_32(bool compact, bool nullable) {
+    return checked(compact ? std::int64_t{unsigned_varint()} - 1 : std::int64_t{integer<std::int32_t>()}, nullable);
+  }
+  [[nodiscard]] std::int64_t checked(std::int64_t length, bool nullable) {
+    return length >= 0 ? length : negative(length, nullable);
+  }
+  [[nodiscard]] std::int64_t negative(std::int64_t length, bool nullable);
   [[nodiscard]] std::string_view text(std::int64_t length);
 
   const std::uint8_t* start_;

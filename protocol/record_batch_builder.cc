@@ -164,7 +164,8 @@ MutableBytes RecordBatchBuilder::finish(Compressor& compressor) {
   finished_ = true;
   compressed_.clear();
   compressed_.resize(batch_header_bytes);
-  compressor.compress(options_.codec, ByteView{buffer_}.first(used_).subspan(batch_header_bytes), compressed_);
+  compressor.compress(options_.codec, ByteView{buffer_}.first(used_).subspan(batch_header_bytes), compressed_,
+                      options_.compression_level);
   write_header(compressed_, true);
   return compressed_;
 }

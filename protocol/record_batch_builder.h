@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "base/bytes.h"
@@ -15,6 +16,7 @@ namespace squall::protocol {
 
 struct BatchOptions {
   Codec codec = Codec::none;
+  std::optional<std::int32_t> compression_level = std::nullopt;  // nothing: the codec's own
   TimestampType timestamp_type = TimestampType::create_time;
   std::int64_t log_append_time_ms = no_timestamp;  // the max timestamp, with log_append_time
   bool transactional = false;

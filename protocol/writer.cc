@@ -1,15 +1,8 @@
 #include "protocol/writer.h"
 
 #include <algorithm>
-#include <limits>
-
-#include "protocol/reader.h"
 
 namespace squall::protocol {
-
-namespace {
-constexpr std::uint64_t length_max = std::numeric_limits<std::int32_t>::max();
-}
 
 void Writer::grow(std::size_t size) {
   const std::size_t wanted = cursor_ + size;
@@ -43,24 +36,6 @@ EncodeResult Writer::end_message(Mark begin) {
   return {};
 }
 
-void Writer::length_16(std::size_t length, bool compact, std::string_view field) {
-  if (length > string_bytes_max) return fail(field, "is longer than 32,767 bytes");
-  if (compact) {
-    unsigned_varint(static_cast<std::uint32_t>(length) + 1);
-  } else {
-    integer(static_cast<std::int16_t>(length));
-  }
-}
-
-void Writer::length_32(std::uint64_t length, bool compact, std::string_view field) {
-  if (length > length_max) return fail(field, "is longer than a 32-bit length can say");
-  if (compact) {
-    unsigned_varint(static_cast<std::uint32_t>(length) + 1);
-  } else {
-    integer(static_cast<std::int32_t>(length));
-  }
-}
-
 void Writer::null_length(bool compact, bool wide, bool nullable, std::string_view field) {
   if (!nullable) return fail(field, "is null, which this version cannot carry");
   if (compact) {
@@ -70,11 +45,6 @@ void Writer::null_length(bool compact, bool wide, bool nullable, std::string_vie
   } else {
     integer<std::int16_t>(-1);
   }
-}
-
-void Writer::string(std::string_view value, bool compact, std::string_view field) {
-  length_16(value.size(), compact, field);
-  if (!failed_) raw(as_bytes(value));
 }
 
 void Writer::string(const std::optional<std::string>& value, bool compact, bool nullable, std::string_view field) {

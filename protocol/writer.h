@@ -87,7 +87,10 @@ class Writer {
   }
 
   // `field` names the field in failures: null where `nullable` is false, or too long.
-  void string(std::string_view value, bool compact, std::string_view field);
+  void string(std::string_view value, bool compact, std::string_view field) {
+    length_16(value.size(), compact, field);
+    if (!failed_) raw(as_bytes(value));
+  }
   void string(const std::optional<std::string>& value, bool compact, bool nullable, std::string_view field);
   void bytes(ByteView value, bool compact, std::string_view field);
   void bytes(const std::optional<ByteBuffer>& value, bool compact, bool nullable, std::string_view field);
@@ -107,8 +110,25 @@ class Writer {
   void end_tagged(Mark begin);
 
  private:
-  void length_16(std::size_t length, bool compact, std::string_view field);
-  void length_32(std::uint64_t length, bool compact, std::string_view field);
+  static constexpr std::uint64_t length_max = 0x7FFF'FFFF;
+  void length_16(std::size_t length, bool compact, std::string_view field) {
+    if (length > string_bytes_max) [[unlikely]]
+      return fail(field, "is longer than 32,767 bytes");
+    if (compact) {
+      unsigned_varint(static_cast<std::uint32_t>(length) + 1);
+    } else {
+      integer(static_cast<std::int16_t>(length));
+    }
+  }
+  void length_32(std::uint64_t length, bool compact, std::string_view field) {
+    if (length > length_max) [[unlikely]]
+      return fail(field, "is longer than a 32-bit length can say");
+    if (compact) {
+      unsigned_varint(static_cast<std::uint32_t>(length) + 1);
+    } else {
+      integer(static_cast<std::int32_t>(length));
+    }
+  }
   void null_length(bool compact, bool wide, bool nullable, std::string_view field);
   [[nodiscard]] std::uint8_t* room(std::size_t size) {
     if (buffer_.size() - cursor_ < size) [[unlikely]]

@@ -1,5 +1,6 @@
 #include "runtime/events.h"
 
+#include <algorithm>
 #include <array>
 
 namespace squall::runtime {
@@ -11,7 +12,48 @@ constexpr std::array every_event{
 #undef SQUALL_EVENT_NAME
 };
 
+struct Fields {
+  EventName event;
+  std::array<std::string_view, 6> names;  // those behind the last are empty
+};
+
+constexpr std::array every_fields{
+    Fields{EventName::node_started, {"node", "cluster"}},
+    Fields{EventName::node_stopped, {"node"}},
+    Fields{EventName::log_recovered, {"partition", "end", "bytes_cut"}},
+    Fields{EventName::log_truncated, {"partition", "offset"}},
+    Fields{EventName::segment_rolled, {"partition", "base"}},
+    Fields{EventName::segment_deleted, {"partition", "base"}},
+    Fields{EventName::log_start_moved, {"partition", "offset"}},
+    Fields{EventName::high_watermark_moved, {"partition", "offset"}},
+    Fields{EventName::records_appended, {"partition", "first", "last"}},
+    Fields{EventName::log_flushed, {"partition", "offset"}},
+    Fields{EventName::log_dir_failed, {"dir", "error", "in"}},
+    Fields{EventName::topic_created, {"topic", "partitions"}},
+    Fields{EventName::topic_deleted, {"topic"}},
+    Fields{EventName::partitions_added, {"topic", "partitions"}},
+    Fields{EventName::config_changed, {"type", "name"}},
+    Fields{EventName::connection_opened, {"connection", "peer"}},
+    Fields{EventName::connection_closed, {"connection", "reason"}},
+    Fields{EventName::request_rejected, {"reason", "connection", "peer", "api", "version", "field"}},
+    Fields{EventName::producer_fenced, {"partition", "producer", "sequence"}},
+    Fields{EventName::duplicate_batch, {"partition", "offset"}},
+    Fields{EventName::sequence_gap, {"partition", "producer", "sequence"}},
+    Fields{EventName::records_acknowledged, {"topic", "partition", "offset", "records"}},
+    Fields{EventName::records_consumed, {"topic", "partition", "offset", "records"}},
+    Fields{EventName::client_retried, {"topic", "partition", "records", "attempt", "error"}},
+    Fields{EventName::listener_opened, {"host", "port"}},
+    Fields{EventName::checkpoint_ignored, {"partition", "dir", "file", "at", "reason"}},
+};
+
 }  // namespace
+
+std::span<const std::string_view> fields_of(EventName name) {
+  const auto found = std::ranges::find(every_fields, name, &Fields::event);
+  if (found == every_fields.end()) return {};
+  const auto end = std::ranges::find(found->names, std::string_view{});
+  return {found->names.begin(), end};
+}
 
 std::string_view to_string(EventName name) {
   switch (name) {

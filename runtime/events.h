@@ -55,6 +55,8 @@ enum class EventName : std::uint16_t {
 [[nodiscard]] std::string_view to_string(EventName name);
 [[nodiscard]] std::optional<EventName> event_named(std::string_view text);
 [[nodiscard]] std::span<const EventName> all_events();
+// The fields that such an event can carry; `node`, who emitted it, goes without saying.
+[[nodiscard]] std::span<const std::string_view> fields_of(EventName name);
 
 struct EventField {
   std::string_view key;

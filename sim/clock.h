@@ -25,6 +25,8 @@ class NodeClock {
 
   // The wall clock jumps by `step`, forwards or back.
   void jump(Duration step) { wall_offset_ += step; }
+  // The wall clock is set right, as by NTP after a step; what drifts, drifts on from there.
+  void correct(Instant now) { wall_offset_ = now - monotonic(now); }
   void set_drift(std::int64_t ppm, Instant now);
 
  private:

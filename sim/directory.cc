@@ -1,5 +1,7 @@
 #include "sim/directory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <utility>
@@ -200,7 +202,7 @@ void NameTree::wipe() {
 void NameTree::for_each_file(const std::function<void(const std::string&, Inode&)>& visit) const {
   const std::function<void(const std::string&, const Inode&)> walk = [&](const std::string& path, const Inode& directory) {
     for (const auto& [name, inode] : directory.entries) {
-      const std::string below = path + "/" + name;
+      const std::string below = fmt::format("{}/{}", path, name);
       if (inode->is_directory) {
         walk(below, *inode);
       } else {

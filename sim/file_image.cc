@@ -126,12 +126,15 @@ void FileImage::commit(std::uint64_t mark) {
   pop_durable();
 }
 
+// The pages count as clean from now on: once they have left memory, reads show what the platter holds. The newest change first,
+// so that the bytes which the oldest replaced come to light.
 void FileImage::lose(std::uint64_t mark) {
-  for (std::uint64_t i = first_change_; i < mark; ++i) {
-    Change& change = changes_[i - first_change_];
+  for (std::uint64_t i = mark; i > first_change_; --i) {
+    Change& change = changes_[i - 1 - first_change_];
     if (change.durable || change.lost) continue;
-    change.lost = true;  // the pages count as clean from now on
+    change.lost = true;
     dirty_bytes_ -= change.length;
+    if (!change.is_truncate) plant_old_bytes_of(change);
   }
 }
 
@@ -253,8 +256,10 @@ void FileImage::plant(ByteBuffer bytes, std::uint64_t at) {
 }
 
 void FileImage::plant_old_bytes_of_last_change() {
-  if (changes_.empty()) return;
-  const Change& change = changes_.back();
+  if (!changes_.empty()) plant_old_bytes_of(changes_.back());
+}
+
+void FileImage::plant_old_bytes_of(const Change& change) {
   ByteBuffer old = change.before;
   old.resize(change.length);  // beyond the old end the platter holds zeros
   plant(std::move(old), change.at);

@@ -53,7 +53,8 @@ class FileImage {
   // Everything up to now; commit(mark()) makes it durable.
   [[nodiscard]] std::uint64_t mark() const { return next_change_; }
   void commit(std::uint64_t mark);
-  // A failed sync: what had not been durable never will be, though reads show it.
+  // A failed sync: what had not been durable never will be unless it is written again, though reads show it while it is in
+  // memory.
   void lose(std::uint64_t mark);
   [[nodiscard]] std::uint64_t dirty_bytes() const { return dirty_bytes_; }
   [[nodiscard]] std::uint64_t dirty_bytes_before(std::uint64_t mark) const;
@@ -92,6 +93,7 @@ class FileImage {
     std::uint64_t at = 0;
     ByteBuffer bytes;
   };
+  void plant_old_bytes_of(const Change& change);
   void put(ByteView bytes, std::uint64_t at);
   void set_size(std::uint64_t size);  // cut bytes read as zeros afterwards
   void undo(Change& change);

@@ -205,6 +205,8 @@ FaultId Node::jump_clock(Duration step) {
   return fault;
 }
 
+void Node::correct_clock() { clock_.correct(simulation_.now()); }
+
 FaultId Node::set_drift(std::int64_t ppm) {
   const FaultId fault = simulation_.inject("clock-drift", name());
   clock_.set_drift(ppm, simulation_.now());

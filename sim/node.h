@@ -101,6 +101,8 @@ class Node {
   FaultId set_cpu_percent(std::uint64_t percent);
   // The wall clock jumps; the clocks drift from now on.
   FaultId jump_clock(Duration step);
+  // Sets the wall clock right; no fault.
+  void correct_clock();
   FaultId set_drift(std::int64_t ppm);
 
   // The world of the process that runs, or of the last one. Not before the first start.

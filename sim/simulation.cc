@@ -9,7 +9,7 @@
 namespace squall::sim {
 
 Simulation::Simulation(SimulationOptions options)
-    : options_{std::move(options)},
+    : options_{options},
       random_{options_.seed},
       trace_{options_.ring_size},
       scheduler_{options_.seed, trace_, options_.fiber_stack_bytes, options_.livelock_steps},

@@ -1,5 +1,7 @@
 #include "sim/trace.h"
 
+// The hash is compiled in, not called: most of what is hashed is shorter than a call is long.
+#define XXH_INLINE_ALL
 #include <fmt/core.h>
 #include <xxhash.h>
 
@@ -8,16 +10,8 @@
 #include <cstring>
 #include <utility>
 
-#include "base/uint128.h"
-
 namespace squall::sim {
 namespace {
-
-// Multiplies to 128 bits and folds (the mixing step of wyhash): fast, and every input bit reaches every output bit.
-std::uint64_t fold(std::uint64_t left, std::uint64_t right) {
-  const uint128 product = static_cast<uint128>(left) * right;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
 
 std::string field_text(const runtime::EventField& field) {
   if (const auto* number = std::get_if<std::int64_t>(&field.value)) return fmt::format(" {}={}", field.key, *number);
@@ -88,27 +82,23 @@ std::string to_string(const ProductEvent& event) {
 std::uint64_t digest_of(ByteView bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 std::uint64_t digest_of(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 
-std::uint64_t combine(std::uint64_t digest, std::uint64_t value) {
-  return fold(digest ^ 0x9e3779b97f4a7c15U, value ^ 0xe7037ed1a0b428dbU) + digest;
-}
-
 Trace::Trace(std::size_t ring_size) : ring_(std::bit_ceil(std::max<std::size_t>(ring_size, 16))), events_(ring_.size() / 4) {}
 
-void Trace::record(const TraceRecord& record) {
-  const std::uint64_t who = (std::uint64_t{record.node} << 8) | static_cast<std::uint64_t>(record.crossing);
-  hash_.low = fold(hash_.low ^ static_cast<std::uint64_t>(record.at), record.digest ^ 0xa0761d6478bd642fU) +
-              std::rotl(hash_.high, 29) + who;
-  hash_.high = fold(hash_.high ^ record.a ^ 0xe7037ed1a0b428dbU, record.b ^ 0x8ebc6af09c88c6e3U) + std::rotl(hash_.low, 17);
-  ring_[count_ & (ring_.size() - 1)] = record;
-  ++count_;
-  if (sink_) [[unlikely]]
-    sink_(record);
+// Keys are literals, so each place that emits an event shows the same few again and again: their digests are kept.
+std::uint64_t Trace::KeyDigest::of(std::string_view shown) {
+  if (key.data() != shown.data() || key.size() != shown.size()) [[unlikely]]
+    *this = {shown, digest_of(shown)};
+  return digest;
 }
 
 void Trace::product_event(const ProductEvent& event) {
   std::uint64_t digest = event.fields.size();
-  for (const auto& field : event.fields) {
-    digest = combine(digest, digest_of(field.key));
+  const auto row = static_cast<std::size_t>(event.name);
+  if (row >= key_digests_.size()) key_digests_.resize(row + 1);
+  KeyDigests& keys = key_digests_[row];
+  for (std::size_t i = 0; i < event.fields.size(); ++i) {
+    const runtime::EventField& field = event.fields[i];
+    digest = combine(digest, i < keys.size() ? keys[i].of(field.key) : digest_of(field.key));
     if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
       digest = combine(digest, static_cast<std::uint64_t>(*number));
     } else {

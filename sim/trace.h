@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -17,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "base/uint128.h"
 #include "runtime/events.h"
 
 namespace squall::sim {
@@ -89,14 +91,30 @@ using TraceSink = std::function<void(const TraceRecord&)>;
 
 [[nodiscard]] std::uint64_t digest_of(ByteView bytes);
 [[nodiscard]] std::uint64_t digest_of(std::string_view text);
+// Multiplies to 128 bits and folds (the mixing step of wyhash): fast, and every input bit reaches every output bit.
+[[nodiscard]] inline std::uint64_t fold(std::uint64_t left, std::uint64_t right) {
+  const uint128 product = static_cast<uint128>(left) * right;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
 // Chains digests: order matters.
-[[nodiscard]] std::uint64_t combine(std::uint64_t digest, std::uint64_t value);
+[[nodiscard]] inline std::uint64_t combine(std::uint64_t digest, std::uint64_t value) {
+  return fold(digest ^ 0x9e3779b97f4a7c15U, value ^ 0xe7037ed1a0b428dbU) + digest;
+}
 
 class Trace {
  public:
   explicit Trace(std::size_t ring_size);  // rounded up to a power of two
 
-  void record(const TraceRecord& record);
+  void record(const TraceRecord& record) {
+    const std::uint64_t who = (std::uint64_t{record.node} << 8) | static_cast<std::uint64_t>(record.crossing);
+    hash_.low = fold(hash_.low ^ static_cast<std::uint64_t>(record.at), record.digest ^ 0xa0761d6478bd642fU) +
+                std::rotl(hash_.high, 29) + who;
+    hash_.high = fold(hash_.high ^ record.a ^ 0xe7037ed1a0b428dbU, record.b ^ 0x8ebc6af09c88c6e3U) + std::rotl(hash_.low, 17);
+    ring_[count_ & (ring_.size() - 1)] = record;
+    ++count_;
+    if (sink_) [[unlikely]]
+      sink_(record);
+  }
   // Records, then tells the observers, in the order in which they came. Field keys must be literals.
   void product_event(const ProductEvent& event);
 
@@ -127,6 +145,12 @@ class Trace {
     std::array<std::uint8_t, fields_max> text_lengths{};  // 255: a number
     std::array<char, text_max> texts{};
   };
+  struct KeyDigest {
+    std::string_view key;
+    std::uint64_t digest = 0;
+    [[nodiscard]] std::uint64_t of(std::string_view shown);
+  };
+  using KeyDigests = std::array<KeyDigest, KeptEvent::fields_max>;  // by place of the field
   void keep(const ProductEvent& event);
   [[nodiscard]] static std::string describe(const KeptEvent& event);
 
@@ -135,6 +159,7 @@ class Trace {
   std::uint64_t event_count_ = 0;
   std::vector<TraceRecord> ring_;
   std::vector<KeptEvent> events_;
+  std::vector<KeyDigests> key_digests_;  // by event
   TraceSink sink_;
   std::vector<EventObserver> observers_;
 };

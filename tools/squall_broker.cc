@@ -1,6 +1,7 @@
 // squall-broker: the broker on the real world.
 #include <fmt/format.h>
 #include <netdb.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -95,10 +96,24 @@ squall::runtime::EventLevel event_level(const std::string& name) {
   return name == "debug" ? debug : name == "warn" ? warn : name == "off" ? off : info;
 }
 
+// A broker holds a descriptor for each connection and several for each partition: as many as it may have, not the cautious
+// number that a shell hands down.
+void raise_open_files_limit(squall::runtime::EventLevel least_level) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  const rlimit raised{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+  if (::setrlimit(RLIMIT_NOFILE, &raised) != 0) {
+    fmt::print(stderr, "squall-broker: warning: open files stay limited to {}: {}\n", limit.rlim_cur, std::strerror(errno));
+  } else if (least_level <= squall::runtime::EventLevel::info) {
+    fmt::print(stderr, "squall-broker: open files: limit raised from {} to {}\n", limit.rlim_cur, limit.rlim_max);
+  }
+}
+
 int serve(BrokerConfig config, const Arguments& arguments) {
   squall::runtime::LinuxOptions options;
   options.handle_signals = true;
   options.least_level = event_level(arguments.events);
+  raise_open_files_limit(options.least_level);
   squall::runtime::LinuxWorld world{options};
   int code = 0;
   world.run([&] {

@@ -24,8 +24,8 @@ struct Waiting {
 
 struct ProduceCall {
   RequestContext& context;
-  protocol::ProduceRequest request;
-  protocol::ProduceResponse response;
+  protocol::ProduceRequest& request;
+  protocol::ProduceResponse& response;
   std::vector<Waiting> waiting;
   bool any_error = false;
 };
@@ -77,7 +77,9 @@ void append_one(ProduceCall& call, std::string_view topic, Uuid topic_id, const 
   if (const ErrorCode code = check_records(call.context.version, data.records, why); code != ErrorCode::none) {
     return refuse(answer, code, why);
   }
-  FoundPartition found = find_partition(broker, topic, topic_id, data.index);
+  constexpr std::int16_t first_with_topic_ids = 13;
+  const TopicNaming naming = call.context.version >= first_with_topic_ids ? TopicNaming::by_id : TopicNaming::by_name;
+  FoundPartition found = find_partition(broker, naming, topic, topic_id, data.index);
   if (found.error != ErrorCode::none) return refuse(answer, found.error, {});
   const PartitionRef partition = std::move(found.partition);
   broker.world.charge(runtime::Cost::checksummed_byte, data.records.bytes.size());
@@ -121,7 +123,10 @@ void wait_for_replication(ProduceCall& call) {
 }
 
 Disposition handle(RequestContext& context) {
-  ProduceCall call{.context = context, .request = {}, .response = {}, .waiting = {}};
+  ProduceCall call{.context = context,
+                   .request = context.scratch.produce_request,
+                   .response = context.scratch.produce_response,
+                   .waiting = {}};
   if (!context.decode_body(call.request)) return Disposition::close;
   const bool acks_known = call.request.acks >= -1 && call.request.acks <= 1;
   std::size_t partitions = 0;
@@ -134,6 +139,7 @@ Disposition handle(RequestContext& context) {
     answers.partition_responses.resize(topic.partition_data.size());
     for (std::size_t j = 0; j < topic.partition_data.size(); ++j) {
       PartitionAnswer& answer = answers.partition_responses[j];
+      answer = PartitionAnswer{};  // what an earlier request left
       answer.index = topic.partition_data[j].index;
       if (acks_known) {
         append_one(call, topic.name, topic.topic_id, topic.partition_data[j], answer);

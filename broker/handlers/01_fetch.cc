@@ -17,8 +17,8 @@ constexpr std::int16_t first_with_topic_ids = 13;
 
 struct FetchCall {
   RequestContext& context;
-  protocol::FetchRequest request;
-  protocol::FetchResponse response;
+  protocol::FetchRequest& request;
+  protocol::FetchResponse& response;
   std::vector<FetchPartition> wanted;
   FetchLimits limits;
   FetchPass pass;
@@ -98,8 +98,8 @@ ErrorCode enter_session(FetchCall& call) {
 
 bool enough(const FetchCall& call) {
   // More than a response may hold is not worth waiting for.
-  return call.pass.bytes >= std::min<std::int64_t>(call.request.min_bytes, call.limits.max_bytes) || call.pass.answer_at_once ||
-         call.wanted.empty() || call.context.broker.stopping;
+  return call.pass.readable_bytes >= std::min<std::int64_t>(call.request.min_bytes, call.limits.max_bytes) ||
+         call.pass.answer_at_once || call.wanted.empty() || call.context.broker.stopping;
 }
 
 void read_and_wait(FetchCall& call) {
@@ -173,32 +173,45 @@ std::vector<bool> told(FetchCall& call) {
 void build_response(FetchCall& call) {
   const std::vector<bool> tell = told(call);
   auto& topics = call.response.responses;
+  std::size_t used = 0;  // those of the last response are used again
   for (std::size_t i = 0; i < call.wanted.size(); ++i) {
     if (!tell[i]) continue;
     const FetchKey& key = call.wanted[i].key;
-    if (topics.empty() || topics.back().topic_id != key.topic_id || topics.back().topic != key.topic) {
-      auto& topic = topics.emplace_back();
+    if (used == 0 || topics[used - 1].topic_id != key.topic_id || topics[used - 1].topic != key.topic) {
+      if (used == topics.size()) topics.emplace_back();
+      auto& topic = topics[used++];
       topic.topic = key.topic;
       topic.topic_id = key.topic_id;
+      topic.partitions.clear();
     }
-    auto& data = topics.back().partitions.emplace_back();
+    auto& data = topics[used - 1].partitions.emplace_back();
     data.partition_index = key.partition.value();
     fill(data, call.pass.reads[i], call, call.context.files);
     call.context.broker.metrics.error(data.error_code);
   }
+  topics.resize(used);
   call.response.session_id = call.session_id;
   call.context.broker.metrics.records_bytes_out->add(static_cast<std::uint64_t>(call.pass.bytes));
 }
 
 Disposition handle(RequestContext& context) {
   constexpr std::int64_t response_bytes_max = 0x7000'0000;  // the frame's size is a signed 32-bit number
-  FetchCall call{.context = context, .request = {}, .response = {}, .wanted = {}, .limits = {}, .pass = {}};
+  FetchCall call{.context = context,
+                 .request = context.scratch.fetch_request,
+                 .response = context.scratch.fetch_response,
+                 .wanted = {},
+                 .limits = {},
+                 .pass = {}};
+  call.response.error_code = 0;
+  call.response.session_id = 0;
   if (!context.decode_body(call.request)) return Disposition::close;
   call.limits.max_bytes =
       std::min({static_cast<std::int64_t>(call.request.max_bytes), context.broker.config.fetch_max_bytes, response_bytes_max});
+  call.limits.naming = context.version >= first_with_topic_ids ? TopicNaming::by_id : TopicNaming::by_name;
   call.limits.read_committed = call.request.isolation_level == 1;
   call.limits.from_replica = call.request.replica_id >= 0 || call.request.replica_state.replica_id >= 0;
   if (const ErrorCode error = enter_session(call); error != ErrorCode::none) {
+    call.response.responses.clear();
     call.response.error_code = wire(error);
     context.broker.metrics.error(call.response.error_code);
     return context.answer(call.response);

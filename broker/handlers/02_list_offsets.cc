@@ -74,7 +74,7 @@ Disposition handle(RequestContext& context) {
       if (!seen.emplace(topic.name, partition.partition_index).second) error = ErrorCode::invalid_request;
       FoundPartition found;
       if (error == ErrorCode::none) {
-        found = find_partition(context.broker, topic.name, {}, partition.partition_index);
+        found = find_partition(context.broker, TopicNaming::by_name, topic.name, {}, partition.partition_index);
         error = found.error;
       }
       if (error == ErrorCode::none) error = check_leader_epoch(*found.partition, partition.current_leader_epoch);

@@ -13,7 +13,7 @@ using Answer = protocol::DeleteRecordsResponse::DeleteRecordsPartitionResult;
 void delete_before(BrokerState& broker, std::string_view topic, std::int32_t index, std::int64_t offset, Answer& answer) {
   answer.partition_index = index;
   answer.low_watermark = -1;
-  const FoundPartition found = find_partition(broker, topic, {}, index);
+  const FoundPartition found = find_partition(broker, TopicNaming::by_name, topic, {}, index);
   ErrorCode error = found.error;
   if (error == ErrorCode::none && offset < -1) error = ErrorCode::offset_out_of_range;
   if (error == ErrorCode::none) {

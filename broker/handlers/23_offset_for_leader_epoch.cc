@@ -20,7 +20,7 @@ Disposition handle(RequestContext& context) {
     for (const auto& partition : topic.partitions) {
       auto& answer = answers.partitions.emplace_back();
       answer.partition = partition.partition;
-      const FoundPartition found = find_partition(context.broker, topic.topic, {}, partition.partition);
+      const FoundPartition found = find_partition(context.broker, TopicNaming::by_name, topic.topic, {}, partition.partition);
       ErrorCode error = found.error;
       if (error == ErrorCode::none) error = check_leader_epoch(*found.partition, partition.current_leader_epoch);
       if (error == ErrorCode::none) {

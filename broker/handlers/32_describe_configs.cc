@@ -4,6 +4,7 @@
 
 #include "broker/broker_state.h"
 #include "broker/handlers/handler.h"
+#include "broker/quote.h"
 #include "protocol/messages/describe_configs.h"
 
 namespace squall::broker {
@@ -91,7 +92,7 @@ void describe(const BrokerState& broker, const Resource& resource, const protoco
       if (!resource.resource_name.empty() && resource.resource_name != std::to_string(broker.config.node_id.value())) {
         return refuse(result, ErrorCode::invalid_request,
                       "Unexpected broker id, expected " + std::to_string(broker.config.node_id.value()) + ", but received " +
-                          resource.resource_name);
+                          quote(resource.resource_name));
       }
       // Without a name: the cluster-wide dynamic defaults, of which there are none.
       if (!resource.resource_name.empty()) describe_broker(broker, resource, request, result);

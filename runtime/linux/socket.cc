@@ -14,8 +14,8 @@ namespace squall::runtime {
 namespace {
 
 constexpr std::size_t read_bytes_max = std::size_t{1024} * 1024;
-constexpr std::uint64_t send_file_bytes_max =
-    std::uint64_t{512} * 1024;  // what is looked up in the page cache, and sent, in one call
+// What is looked up in the page cache, and sent, in one go: a Fetch of the usual size, and less than a millisecond's work.
+constexpr std::uint64_t send_file_bytes_max = std::uint64_t{1024} * 1024;
 
 void set_option(int fd, int level, int option) {
   const int on = 1;
@@ -81,9 +81,25 @@ Result<std::size_t> LinuxConnection::send_file(File& file, std::uint64_t at, std
   if (length == 0) return std::size_t{0};
   auto& from = static_cast<LinuxFile&>(file);  // a World's connections take the files of that World
   const auto size = static_cast<std::size_t>(std::min(length, send_file_bytes_max));
-  if (auto warm = from.warm(at, size); !warm) return std::unexpected{warm.error()};
-  auto offset = static_cast<off_t>(at);
-  return transfer(watch_.out, [&] { return ::sendfile(fd_.get(), from.fd(), &offset, size); });
+  if (auto fine = usable(); !fine) return std::unexpected{fine.error()};
+  core_.breathe();
+  const bool known_warm = warmed_.file == &from && at >= warmed_.begin && at + size <= warmed_.end;
+  if (!known_warm) warmed_ = {};
+  while (fd_) {
+    if (warmed_.file == nullptr) {
+      if (auto warm = from.warm(at, size); !warm) return std::unexpected{warm.error()};
+      if (!fd_) break;  // closed while the disk was read
+    }
+    auto offset = static_cast<off_t>(at);
+    const ssize_t count = uninterrupted([&] { return ::sendfile(fd_.get(), from.fd(), &offset, size); });
+    const bool part = count > 0 && static_cast<std::size_t>(count) < size;
+    warmed_ = part ? Warmed{&from, at, at + size} : Warmed{};
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EAGAIN) return std::unexpected{stream_error(errno)};
+    // The peer may take minutes; the page cache may have forgotten the range by then, so it is looked up again.
+    if (auto ready = wait(watch_.out); !ready) return std::unexpected{ready.error()};
+  }
+  return std::unexpected{IoError::closed};
 }
 
 void LinuxConnection::set_deadline(Instant deadline) {

@@ -33,11 +33,19 @@ class LinuxConnection final : public Connection {
   Result<void> wait(Watch::Direction& direction);
   [[nodiscard]] Result<void> usable() const;
 
+  // What was found in the page cache and taken in part only: the call for the rest, which follows at once, need not ask again.
+  struct Warmed {
+    const File* file = nullptr;
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+
   Core& core_;
   UniqueFd fd_;
   Watch watch_;
   Instant deadline_ = end_of_time;
   Endpoint peer_;
+  Warmed warmed_;
 };
 
 class LinuxListener final : public Listener {

@@ -66,6 +66,20 @@ struct ReadBatch {
   bool sweep = false;       // the reading of everything after the heal
 };
 
+// One answer of ListOffsets to a timestamp, and where the log began before and after it.
+struct TimeLookup {
+  PartitionId partition = 0;
+  std::int64_t wanted_ms = 0;
+  std::int64_t offset = -1;  // the answer; -1: no record is that young
+  std::int64_t timestamp_ms = -1;
+  std::int64_t start_before = 0;  // asked before it
+  std::int64_t start_after = 0;   // asked after it: what lies below may have been deleted meanwhile
+  std::uint32_t generation = 0;   // of the partition's history when it was asked
+  Instant begun{};
+  Instant at{};
+  bool create_time = true;  // the topic keeps the producer's timestamps
+};
+
 struct Finding {
   std::string_view check;
   std::string what;  // one sentence: what is broken, with its records or nodes
@@ -79,6 +93,7 @@ class Check {
 
   virtual void on_acked(const History&, const AckedBatch&) {}
   virtual void on_read(const History&, const ReadBatch&) {}
+  virtual void on_lookup(const History&, const TimeLookup&) {}
   virtual void at_end(const History&, Instant) {}
 
   [[nodiscard]] std::string_view name() const { return name_; }
@@ -119,5 +134,6 @@ class Check {
 [[nodiscard]] std::unique_ptr<Check> offsets_dense();
 [[nodiscard]] std::unique_ptr<Check> watermarks_monotonic();
 [[nodiscard]] std::unique_ptr<Check> timestamps_kept();
+[[nodiscard]] std::unique_ptr<Check> offsets_for_times();
 
 }  // namespace squall::scenarios

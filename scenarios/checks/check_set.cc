@@ -33,7 +33,7 @@ void CheckSet::report(Finding finding) {
 
 CheckSet::CheckSet(AvailabilityBounds bounds) {
   for (auto make : {acknowledged_survive, no_duplicates, order_kept, bytes_intact, nothing_invented, reads_stable,
-                    offsets_dense, watermarks_monotonic, timestamps_kept}) {
+                    offsets_dense, watermarks_monotonic, timestamps_kept, offsets_for_times}) {
     adopt(make());
     record_checks_.push_back(checks_.back().get());
   }
@@ -98,6 +98,10 @@ void CheckSet::read(ReadBatch batch) {
   session.high_watermark = std::max(session.high_watermark, batch.high_watermark);
   session.log_start = std::max(session.log_start, batch.log_start);
   (batch.sweep ? tally_.records_swept : tally_.records_read) += batch.records.size();
+}
+
+void CheckSet::looked_up(const TimeLookup& lookup) {
+  for (Check* check : record_checks_) check->on_lookup(history_, lookup);
 }
 
 void CheckSet::finish(Instant at) {

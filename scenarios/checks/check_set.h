@@ -48,6 +48,7 @@ class CheckSet {
   void acked(const AckedBatch& batch);
   // `batch.session` is brought up to date.
   void read(ReadBatch batch);
+  void looked_up(const TimeLookup& lookup);
   // Fills in `tag`, `state` and `foreign` from the bytes of a record's value.
   void identify(PartitionId partition, ByteView value, ObservedRecord& record) const;
   void finish(Instant at);

@@ -13,10 +13,11 @@ PartitionHistory::Sender& PartitionHistory::sender(ClientId client) {
   return senders_[client];
 }
 
-std::uint64_t PartitionHistory::next_sequence(ClientId client) {
-  std::vector<std::int64_t>& seen = sender(client).seen_at;
-  seen.push_back(-1);
-  return seen.size() - 1;
+std::uint64_t PartitionHistory::next_sequence(ClientId client, std::int64_t timestamp_ms) {
+  Sender& from = sender(client);
+  from.seen_at.push_back(-1);
+  from.sent_ms.push_back(timestamp_ms);
+  return from.seen_at.size() - 1;
 }
 
 void PartitionHistory::set_idempotent(ClientId client) { sender(client).idempotent = true; }

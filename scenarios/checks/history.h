@@ -44,14 +44,18 @@ class PartitionHistory {
   [[nodiscard]] std::string name() const;
 
   // ---- what was sent ----
-  // The next sequence of `client` here; the record counts as sent.
-  std::uint64_t next_sequence(ClientId client);
+  // The next sequence of `client` here; the record counts as sent, with that timestamp (-1: not told).
+  std::uint64_t next_sequence(ClientId client, std::int64_t timestamp_ms = -1);
   [[nodiscard]] std::uint64_t sent(ClientId client) const {
     return client < senders_.size() ? senders_[client].seen_at.size() : 0;
   }
   // Where the record was first read or acknowledged, or -1.
   [[nodiscard]] std::int64_t seen_at(ClientId client, std::uint64_t sequence) const {
     return senders_[client].seen_at[sequence];
+  }
+  // The timestamp that its producer gave it; -1: not told.
+  [[nodiscard]] std::int64_t timestamp_ms(ClientId client, std::uint64_t sequence) const {
+    return senders_[client].sent_ms[sequence];
   }
   void set_idempotent(ClientId client);
   [[nodiscard]] bool is_idempotent(ClientId client) const { return client < senders_.size() && senders_[client].idempotent; }
@@ -96,6 +100,7 @@ class PartitionHistory {
  private:
   struct Sender {
     std::vector<std::int64_t> seen_at;  // by sequence; -1: not yet
+    std::vector<std::int64_t> sent_ms;  // by sequence: its timestamp
     bool idempotent = false;
   };
   Sender& sender(ClientId client);

@@ -17,10 +17,12 @@ std::vector<std::string_view> event_names() {
 }
 
 void parse_event(Section section, FaultSpec& into) {
+  bool event_known = false;
   section.require("event", "the name of a product event, as `squall list events` shows them");
   if (const auto name = section.text("event")) {
     const auto event = runtime::event_named(*name);
     if (event) {
+      event_known = true;
       into.event = *event;
     } else {
       section.fail("event", fmt::format("\"{}\" is no event{}", *name, suggestion(*name, event_names())));
@@ -28,7 +30,15 @@ void parse_event(Section section, FaultSpec& into) {
   }
   section.read("count", Unit::count, into.event_count, {1, INT64_MAX});
   if (const toml::table* where = section.table("where")) {
+    std::vector<std::string_view> fields{"node"};
+    for (const std::string_view field : runtime::fields_of(into.event)) fields.push_back(field);
     for (const auto& [key, node] : *where) {
+      if (event_known && std::ranges::find(fields, key.str()) == fields.end()) {
+        section.errors().report(
+            place_of(node), section.path_of("where." + std::string{key.str()}),
+            fmt::format("the event {} has no such field{}", runtime::to_string(into.event), suggestion(key.str(), fields)));
+        continue;
+      }
       const auto value = value_of(node, Unit::word);
       if (value) {
         into.where.emplace_back(std::string{key.str()}, value->to_string());
@@ -45,6 +55,7 @@ void parse_trigger(Section& section, FaultSpec& into) {
   if (triggers > 1) section.fail("", "has more than one of `at`, `on` and `after`");
   if (triggers == 0 && !section.has("every")) section.fail("", "never fires: give it `at`, `on`, `after` or `every`");
   section.read("at", Unit::duration, into.at, {0, INT64_MAX});
+  if (const toml::node* at = section.node("at")) into.at_place = place_of(*at);
   if (const toml::table* on = section.table("on")) {
     into.trigger = TriggerKind::on_event;
     parse_event(Section{*on, section.path_of("on"), section.errors()}, into);
@@ -90,6 +101,7 @@ Bounds parameter_bounds(const ParameterInfo& info) {
 void parse_parameter(Section& section, const ParameterInfo& info, FaultSpec& into) {
   if (info.kind == ParameterKind::broker || info.kind == ParameterKind::client || info.kind == ParameterKind::node) {
     auto selector = parse_selector(section, info);
+    if (const toml::node* node = section.node(info.name)) into.selector_places.emplace_back(info.name, place_of(*node));
     (info.name == "from" ? into.from : info.name == "to" ? into.to : into.node) = std::move(selector);
     return;
   }

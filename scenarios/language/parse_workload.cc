@@ -13,8 +13,8 @@ constexpr std::array<std::string_view, 5> codecs{"none", "gzip", "snappy", "lz4"
 constexpr std::array<std::string_view, 4> partitioning{"round-robin", "random", "key", "sticky"};
 constexpr std::array<std::string_view, 2> starts{"earliest", "latest"};
 constexpr std::array<std::string_view, 1> modes{"assign"};
-constexpr std::array<std::string_view, admin_operation_count> operations{"create-topic",   "delete-topic", "add-partitions",
-                                                                         "delete-records", "alter-config", "describe"};
+constexpr std::array<std::string_view, admin_operation_count> operations{
+    "create-topic", "delete-topic", "add-partitions", "delete-records", "alter-config", "describe", "list-offsets"};
 
 void parse_produce(Section& section, WorkloadSpec& into) {
   section.read("rate", Unit::rate, into.rate, {1, INT64_MAX});
@@ -92,6 +92,7 @@ WorkloadSpec parse_workload(Section section) {
   }
   workload.name =
       section.text("name").value_or(fmt::format("{} {}", kinds[static_cast<std::size_t>(workload.kind)], workload.topic));
+  if (const toml::node* name = section.node("name")) workload.name_place = place_of(*name);
   section.read("clients", Unit::count, workload.clients, {1, 10'000});
   section.read("start", Unit::duration, workload.start, {0, INT64_MAX});
   section.read("stop", Unit::duration, workload.stop, {0, INT64_MAX});

@@ -35,31 +35,57 @@ std::int64_t client_count(const Scenario& scenario) {
   return most;
 }
 
-void check_selector(const Scenario& scenario, const FaultSpec& fault, const Selector& selector, ErrorSink& errors) {
-  const std::string key = fmt::format("fault \"{}\"", fault.name);
+// A name that is made of kind and topic may be shared: `client(produce orders)` is any client of those workloads.
+void check_workload_names(const Scenario& scenario, ErrorSink& errors) {
+  for (std::size_t at = 0; at < scenario.workloads.size(); ++at) {
+    for (std::size_t before = 0; before < at; ++before) {
+      const WorkloadSpec& first = scenario.workloads[before];
+      const WorkloadSpec& second = scenario.workloads[at];
+      const bool given = first.name_place.line > 0 || second.name_place.line > 0;
+      if (!given || first.name != second.name) continue;
+      errors.report(second.name_place.line > 0 ? second.name_place : second.place, fmt::format("workload[{}].name", at + 1),
+                    fmt::format("there are two workloads of the name \"{}\"", second.name));
+    }
+  }
+}
+
+// Times count from the beginning of the workloads, and faults end with `run.duration`.
+void check_times(const Scenario& scenario, ErrorSink& errors) {
+  for (const FaultSpec& fault : scenario.faults) {
+    if (fault.at_place.line == 0 || fault.at.least() < scenario.run.duration.count()) continue;
+    errors.report(fault.at_place, fmt::format("fault \"{}\".at", fault.name),
+                  fmt::format("{} is never reached: the run lasts {}", fault.at.to_string(),
+                              show_quantity(scenario.run.duration.count(), Unit::duration)));
+  }
+}
+
+void check_selector(const Scenario& scenario, const FaultSpec& fault, std::string_view parameter, const Selector& selector,
+                    ErrorSink& errors) {
+  const std::string key = fmt::format("fault \"{}\".{}", fault.name, parameter);
+  const auto given = std::ranges::find(fault.selector_places, parameter, &std::pair<std::string_view, Place>::first);
+  const Place place = given == fault.selector_places.end() ? fault.place : given->second;
   if (selector.kind == Selector::Kind::broker && selector.number > scenario.cluster.brokers) {
-    errors.report(fault.place, key, fmt::format("there is no {}: the cluster has one broker", selector.to_string()));
+    errors.report(place, key, fmt::format("there is no {}: the cluster has one broker", selector.to_string()));
   }
   if (selector.kind == Selector::Kind::client && selector.number > client_count(scenario)) {
-    errors.report(fault.place, key,
+    errors.report(place, key,
                   fmt::format("there is no {}: the workloads have {} clients", selector.to_string(), client_count(scenario)));
   }
   if (selector.kind == Selector::Kind::leader) {
     const auto topic = std::ranges::find(scenario.topics, selector.topic, &TopicSpec::name);
     if (topic == scenario.topics.end()) {
       errors.report(
-          fault.place, key,
+          place, key,
           fmt::format("there is no [[topic]] \"{}\"{}", selector.topic, suggestion(selector.topic, topic_names(scenario))));
     } else if (selector.partition >= topic->partitions.greatest()) {
-      errors.report(fault.place, key, fmt::format("{} has no partition {}", selector.topic, selector.partition));
+      errors.report(place, key, fmt::format("{} has no partition {}", selector.topic, selector.partition));
     }
   }
   if (selector.kind == Selector::Kind::workload_client &&
       std::ranges::find(scenario.workloads, selector.topic, &WorkloadSpec::name) == scenario.workloads.end()) {
     std::vector<std::string_view> names;
     for (const WorkloadSpec& workload : scenario.workloads) names.emplace_back(workload.name);
-    errors.report(fault.place, key,
-                  fmt::format("there is no workload \"{}\"{}", selector.topic, suggestion(selector.topic, names)));
+    errors.report(place, key, fmt::format("there is no workload \"{}\"{}", selector.topic, suggestion(selector.topic, names)));
   }
 }
 
@@ -75,6 +101,8 @@ void name_faults(Scenario& scenario) {
 void check_references(Scenario& scenario, ErrorSink& errors) {
   name_faults(scenario);
   check_topics(scenario, errors);
+  check_workload_names(scenario, errors);
+  check_times(scenario, errors);
   std::vector<std::string_view> names;
   for (const FaultSpec& fault : scenario.faults) {
     if (std::ranges::find(names, fault.name) != names.end()) {
@@ -87,9 +115,9 @@ void check_references(Scenario& scenario, ErrorSink& errors) {
       errors.report(fault.place, fmt::format("fault \"{}\".after", fault.name),
                     fmt::format("there is no fault \"{}\"{}", fault.after, suggestion(fault.after, names)));
     }
-    for (const auto* selector : {&fault.node, &fault.from, &fault.to}) {
-      if (*selector) check_selector(scenario, fault, **selector, errors);
-    }
+    if (fault.node) check_selector(scenario, fault, "node", *fault.node, errors);
+    if (fault.from) check_selector(scenario, fault, "from", *fault.from, errors);
+    if (fault.to) check_selector(scenario, fault, "to", *fault.to, errors);
   }
 }
 

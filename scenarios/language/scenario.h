@@ -49,14 +49,16 @@ enum class AdminOperation : std::uint8_t {
   delete_records,
   alter_config,
   describe,
+  list_offsets,
 };
-inline constexpr std::size_t admin_operation_count = 6;
+inline constexpr std::size_t admin_operation_count = 7;
 [[nodiscard]] std::span<const std::string_view> admin_operation_names();
 
 // One `[[workload]]`. Members that the kind does not use keep their defaults.
 struct WorkloadSpec {
   WorkloadKind kind = WorkloadKind::produce;
   std::string name;   // given, or made of its kind and topic
+  Place name_place;   // line 0: not given
   std::string topic;  // produce, consume: the topic; admin: the prefix of the topics that it makes
   Value clients = Value::fixed(1, Unit::count);
   Value start = Value::fixed(0, Unit::duration);
@@ -115,7 +117,9 @@ struct FaultSpec {
   std::optional<Selector> node;  // `node`
   std::optional<Selector> from;
   std::optional<Selector> to;
-  std::vector<std::pair<std::string_view, Value>> values;  // all other parameters of the vocabulary, defaults included
+  Place at_place;
+  std::vector<std::pair<std::string_view, Place>> selector_places;  // of `node`, `from` and `to`, where they are given
+  std::vector<std::pair<std::string_view, Value>> values;           // all other parameters of the vocabulary, defaults included
   Place place;
 
   [[nodiscard]] const Value& value(std::string_view parameter) const;

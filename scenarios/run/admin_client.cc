@@ -52,6 +52,7 @@ class AdminClient {
       case AdminOperation::delete_records: return delete_records();
       case AdminOperation::alter_config: return alter();
       case AdminOperation::describe: static_cast<void>(describe()); return;
+      case AdminOperation::list_offsets: return list_offsets();
     }
   }
 
@@ -122,14 +123,20 @@ class AdminClient {
     succeeded();
   }
 
-  void delete_records() {
+  // A partition of the declared topic that the prefix names.
+  [[nodiscard]] std::optional<PartitionId> declared_partition() {
     std::vector<PartitionId> candidates;
     for (const PartitionId id : run_.partitions) {
       if (run_.checks.history().partition(id).topic() == plan_.topic) candidates.push_back(id);
     }
-    if (candidates.empty()) return;
-    const PartitionId chosen = candidates[random_.below(candidates.size())];
-    PartitionHistory& history = run_.checks.history().partition(chosen);
+    if (candidates.empty()) return std::nullopt;
+    return candidates[random_.below(candidates.size())];
+  }
+
+  void delete_records() {
+    const auto chosen = declared_partition();
+    if (!chosen) return;
+    PartitionHistory& history = run_.checks.history().partition(*chosen);
     const std::int64_t low = history.deletable_below();
     if (history.end() <= low) return;
     const std::int64_t before =
@@ -138,11 +145,51 @@ class AdminClient {
     const client::TopicPartition partition{history.topic(), PartitionIndex{history.partition()}};
     const auto start = admin_.delete_records(partition, Offset{before}, deadline());
     if (start) {
-      run_.checks.history().partition(chosen).note_deleted_below(run_.now(), start->value());
+      history.note_deleted_below(run_.now(), start->value());
       succeeded();
     } else {
       failed();
     }
+  }
+
+  // A time of which the answer is worth knowing: mostly that of some record, or one beside it.
+  [[nodiscard]] std::int64_t time_to_look_up(const PartitionHistory& history) {
+    const std::int64_t now_ms = to_ms(world_.wall_now());
+    const std::uint64_t kind = random_.below(10);
+    if (kind == 0) return 0;
+    if (kind == 1) return now_ms + 60'000;
+    const std::int64_t low = std::min(history.deletable_below(), history.end() - 1);
+    const Slot* slot =
+        history.slot(low + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(history.end() - low))));
+    if (slot == nullptr || !slot->known()) return now_ms;
+    const std::int64_t sent_ms = history.timestamp_ms(slot->client, slot->sequence);
+    return std::max<std::int64_t>(0, kind < 7 ? sent_ms : kind < 9 ? sent_ms + 1 : sent_ms - 1);
+  }
+
+  void list_offsets() {
+    const auto chosen = declared_partition();
+    if (!chosen) return;
+    const PartitionHistory& history = run_.checks.history().partition(*chosen);
+    if (history.end() == 0) return;
+    TimeLookup lookup{.partition = *chosen,
+                      .wanted_ms = time_to_look_up(history),
+                      .generation = history.generation(),
+                      .begun = run_.now(),
+                      .create_time = run_.plan.keeps_create_time(plan_.topic)};
+    const client::TopicPartition partition{history.topic(), PartitionIndex{history.partition()}};
+    const auto before = admin_.list_offset(partition, client::OffsetSpec::earliest(), deadline());
+    if (!before) return failed();
+    const auto found = admin_.list_offset(partition, client::OffsetSpec::at_timestamp(lookup.wanted_ms), deadline());
+    if (!found) return failed();
+    const auto after = admin_.list_offset(partition, client::OffsetSpec::earliest(), deadline());
+    if (!after) return failed();
+    lookup.offset = found->offset.value();
+    lookup.timestamp_ms = found->timestamp_ms;
+    lookup.start_before = before->offset.value();
+    lookup.start_after = after->offset.value();
+    lookup.at = run_.now();
+    run_.checks.looked_up(lookup);
+    succeeded();
   }
 
   // Compares what the cluster lists with what was acknowledged. False if it did not answer.

@@ -8,10 +8,9 @@
 //                                   flush.messages = n   all but the last n - 1 of each partition
 //                                   flush.ms = t         what was acknowledged t, plus the flush scheduler's period, before
 //                                   neither              nothing
-//   failed sync                   everything acknowledged under flush.messages = 1. What such a sync should have saved is shown
-//   by
-//                                 the page cache and not on the disk, so the supervisor reboots the machine before the broker
-//                                 starts again: a process alone cannot tell.
+//   failed sync                   as at a power cut, for the page cache may forget what such a sync should have saved. The
+//   broker
+//                                 starts again on the same machine: its recovery must not trust what the page cache shows
 //   bit rot, phantom writes, …    nothing of what is stored, but damage must be detected, not served
 //   wiped disk                    nothing
 #pragma once
@@ -47,7 +46,8 @@ class Atlas {
   void slowed(Instant now, Instant until);
   // Syncs failed: what a policy by time promised is void from here back.
   void sync_failed() { sync_failed_ = true; }
-  [[nodiscard]] bool syncs_failed() const { return sync_failed_; }
+  // A fault has damaged or destroyed what is stored.
+  [[nodiscard]] bool stored_harm() const { return stored_harm_; }
 
  private:
   [[nodiscard]] std::optional<std::string> config(std::string_view topic, std::string_view topic_key,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/broker.h"
 #include "broker/config_keys.h"
@@ -65,7 +66,7 @@ std::optional<LanguageError> topic_error(const Scenario& scenario, const Plan& p
       }
       const auto place = std::ranges::find(spec.config_places, key, &std::pair<std::string, Place>::first);
       return LanguageError{scenario.file, place == spec.config_places.end() ? spec.place : place->second,
-                           path + ".config." + key, *wrong};
+                           fmt::format("{}.config.{}", path, key), *wrong};
     }
   }
   return std::nullopt;
@@ -85,6 +86,7 @@ class BrokerProcess {
     if (!started) {
       ++node.failed_starts;
       node.dir_failed = true;
+      node.metadata_damaged = started.error().code == ExitCode::corrupt_metadata;
       run_.timeline.add(run_.now(), EntryKind::event, "did not start: " + started.error().message, node.node->name());
       return;
     }
@@ -115,11 +117,24 @@ class BrokerProcess {
   broker::Broker broker_;
 };
 
+// A broker does not start with damaged metadata. If a fault has damaged what is stored, the operator removes the log
+// directories to begin anew; else the damage is the broker's own, and it stays down.
+void remove_damaged_metadata(RunContext& run, BrokerNode& broker) {
+  if (!std::exchange(broker.metadata_damaged, false) || !run.atlas.stored_harm()) return;
+  run.settle_clients();
+  run.timeline.add(run.now(), EntryKind::event, "its log directories are removed, for its metadata is damaged",
+                   broker.node->name());
+  run.atlas.struck(Harm::stored, run.now());
+  broker.node->power_cut();
+  for (const auto& disk : broker.node->disks()) run.simulation.hit(disk->wipe());
+}
+
 void supervise(RunContext& run, std::size_t index) {
   run.simulation.after(supervisor_delay, [&run, index] {
     BrokerNode& node = run.brokers[index];
     if (!node.wanted || node.node->state() != sim::NodeState::off) return;
-    if (!reboot_if_needed(run, node)) node.node->restart();
+    remove_damaged_metadata(run, node);
+    node.node->restart();
   });
 }
 
@@ -192,18 +207,6 @@ void start_again(RunContext& run, sim::Node& node) {
   if (BrokerNode* broker = broker_at(run, node)) broker->wanted = true;
   if (ClientNode* client = client_at(run, node)) client->keep_down = false;
   node.restart();
-}
-
-bool reboot_if_needed(RunContext& run, BrokerNode& broker) {
-  if (!broker.dir_failed || !run.atlas.syncs_failed()) return false;
-  run.settle_clients();
-  run.timeline.add(run.now(), EntryKind::event, "is rebooted, for its page cache may show what is not on its disk",
-                   broker.node->name());
-  broker.serving = false;
-  run.atlas.struck(Harm::unsynced, run.now());
-  broker.node->power_cut();
-  broker.node->restart();
-  return true;
 }
 
 BrokerNode* broker_at(RunContext& run, const sim::Node& node) {

@@ -19,10 +19,6 @@ void start_clients(RunContext& run);
 // Starts a broker's or a client's process after it was killed. Does nothing while it runs.
 void start_again(RunContext& run, sim::Node& node);
 
-// Cuts the power of a broker whose log directory has failed and starts it again, if its page cache may show what is not on the
-// disk. False if there is no need.
-bool reboot_if_needed(RunContext& run, BrokerNode& broker);
-
 [[nodiscard]] BrokerNode* broker_at(RunContext& run, const sim::Node& node);
 [[nodiscard]] ClientNode* client_at(RunContext& run, const sim::Node& node);
 

@@ -31,9 +31,10 @@ struct ClientNode {
 
 struct BrokerNode {
   sim::Node* node = nullptr;
-  bool serving = false;     // started and not ended
-  bool wanted = true;       // the supervisor starts it again when its process ends
-  bool dir_failed = false;  // a log directory is offline since its last start
+  bool serving = false;           // started and not ended
+  bool wanted = true;             // the supervisor starts it again when its process ends
+  bool dir_failed = false;        // a log directory is offline since its last start
+  bool metadata_damaged = false;  // its last start was refused for that
   std::uint32_t failed_starts = 0;
   std::uint32_t unasked_ends = 0;  // the process ended by itself
 };

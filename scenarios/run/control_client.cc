@@ -47,11 +47,12 @@ bool works(RunContext& run, runtime::World& world, client::Producer& producer, c
            ClientId client, Instant deadline) {
   PartitionHistory& history = run.checks.history().partition(id);
   const client::TopicPartition partition = named(history);
+  const std::int64_t now_ms = to_ms(world.wall_now());
   const RecordTag tag{.workload = UINT16_MAX,
                       .client = client,
                       .partition = id,
-                      .sequence = history.next_sequence(client),
-                      .timestamp_ms = to_ms(world.wall_now())};
+                      .sequence = history.next_sequence(client, now_ms),
+                      .timestamp_ms = now_ms};
   std::array<std::uint8_t, 64> payload{};
   write_payload(payload, tag);
   const Instant sent = run.now();

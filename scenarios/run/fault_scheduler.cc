@@ -13,7 +13,7 @@ FaultScheduler::FaultScheduler(RunContext& run) : run_{run} {
     Armed armed{.spec = &spec, .random = run.simulation.fork_random("fault " + spec.name)};
     const bool again = spec.every.has_value() || spec.trigger != TriggerKind::at_time;
     armed.left = spec.times ? spec.times->draw(armed.random) : spec.every && again ? INT64_MAX : 1;
-    armed_.push_back(std::move(armed));
+    armed_.push_back(armed);
   }
 }
 
@@ -100,13 +100,14 @@ void FaultScheduler::heal() {
     for (const auto& disk : node.disks()) disk->heal();
     if (std::ranges::find(slowed_, &node) != slowed_.end()) node.set_cpu_percent(100);
     if (std::ranges::find(drifting_, &node) != drifting_.end()) node.set_drift(0);
+    node.correct_clock();
   };
   for (BrokerNode& broker : run_.brokers) {
     revive(*broker.node);
     broker.wanted = true;
     if (broker.node->state() != sim::NodeState::running) {
       broker.node->restart();
-    } else if (broker.dir_failed && !reboot_if_needed(run_, broker)) {
+    } else if (broker.dir_failed) {
       broker.node->request_stop();  // as an operator would, once the disk is well; the supervisor starts it again
     }
   }

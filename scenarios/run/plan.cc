@@ -108,6 +108,16 @@ void draw_swarm(const SwarmSpec& swarm, Duration duration, Random stream, std::v
 
 }  // namespace
 
+bool Plan::keeps_create_time(std::string_view topic) const {
+  constexpr std::string_view append_time = "LogAppendTime";
+  const auto says = [&](const DrawnConfig& config, std::string_view key) {
+    return std::ranges::any_of(config, [&](const auto& one) { return one.first == key && one.second == append_time; });
+  };
+  const auto found = std::ranges::find(topics, topic, &TopicPlan::name);
+  if (found != topics.end() && says(found->config, "message.timestamp.type")) return false;
+  return !says(broker_config, "log.message.timestamp.type");
+}
+
 Plan make_plan(const Scenario& scenario, std::uint64_t seed) {
   const Random root = Random{seed}.fork("plan");
   Plan plan;

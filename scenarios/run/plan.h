@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -68,6 +69,9 @@ struct Plan {
   std::vector<TopicPlan> topics;
   std::vector<WorkloadPlan> workloads;
   std::vector<FaultSpec> faults;  // those that are in this run, the swarm's included
+
+  // Whether the topic keeps the timestamps that its producers give.
+  [[nodiscard]] bool keeps_create_time(std::string_view topic) const;
 };
 
 // Draws from streams named after what is drawn, so that a new key in one table moves no other.

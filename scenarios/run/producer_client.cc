@@ -151,11 +151,12 @@ class ProducerClient final : public client::DeliveryListener {
     const std::size_t chosen = choose_partition(key);
     const PartitionId partition = partitions_[chosen];
     PartitionHistory& history = run_.checks.history().partition(partition);
+    const std::int64_t now_ms = to_ms(world_.wall_now());
     const RecordTag tag{.workload = static_cast<std::uint16_t>(plan_.index),
                         .client = id_,
                         .partition = partition,
-                        .sequence = history.next_sequence(id_),
-                        .timestamp_ms = to_ms(world_.wall_now())};
+                        .sequence = history.next_sequence(id_, now_ms),
+                        .timestamp_ms = now_ms};
     const auto size = static_cast<std::size_t>(std::max<std::int64_t>(payload_bytes_min, plan_.record_size.draw(random_)));
     const MutableBytes payload{payload_.data(), std::min(size, payload_.size())};
     write_payload(payload, tag);

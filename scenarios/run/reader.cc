@@ -5,14 +5,7 @@
 namespace squall::scenarios {
 
 void Reader::watch(const client::TopicPartition& partition, PartitionId id) {
-  Watched watched{.id = id, .session = {}};
-  const auto topic = std::ranges::find(run_.plan.topics, partition.topic, &TopicPlan::name);
-  if (topic != run_.plan.topics.end()) {
-    const std::pair<std::string, std::string> append_time{"message.timestamp.type", "LogAppendTime"};
-    watched.create_time = std::ranges::find(topic->config, append_time) == topic->config.end();
-  }
-  const std::pair<std::string, std::string> append_time{"log.message.timestamp.type", "LogAppendTime"};
-  if (std::ranges::find(run_.plan.broker_config, append_time) != run_.plan.broker_config.end()) watched.create_time = false;
+  Watched watched{.id = id, .create_time = run_.plan.keeps_create_time(partition.topic), .session = {}};
   watched_[partition] = std::move(watched);
 }
 

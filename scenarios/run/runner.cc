@@ -71,7 +71,10 @@ class Runner {
     }
     faults_.event(event);
     if (options_.on_event) options_.on_event(event);
-    if (begun_ && options_.break_on && event.name == *options_.break_on) interrupt();
+    if (begun_ && options_.break_on && event.name == *options_.break_on) {
+      broke_on_event_ = true;
+      interrupt();
+    }
   }
 
   void stop() {
@@ -262,6 +265,7 @@ class Runner {
       result.verdict = Verdict::failed;
       return;
     }
+    result.broke_on_event = broke_on_event_;
     if (interrupted_) {
       result.verdict = Verdict::interrupted;
       return;
@@ -285,6 +289,7 @@ class Runner {
   const RunOptions& options_;
   bool stopped_ = false;
   bool interrupted_ = false;
+  bool broke_on_event_ = false;
   bool livelock_ = false;
   bool begun_ = false;
   bool control_stop_ = false;

@@ -54,6 +54,7 @@ struct CheckResult {
 
 struct RunResult {
   Verdict verdict = Verdict::held;
+  bool broke_on_event = false;  // `break_on` happened
   std::string id;
   std::uint64_t seed = 0;
   std::string trace;  // the hash, as text

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 namespace squall::scenarios {
 namespace {
@@ -11,11 +10,24 @@ namespace {
 using runtime::EventName;
 
 // Those that happen with every request tell an operator nothing one by one.
-constexpr std::array frequent{EventName::high_watermark_moved, EventName::records_appended,  EventName::log_flushed,
-                              EventName::connection_opened,    EventName::connection_closed, EventName::records_acknowledged,
-                              EventName::records_consumed,     EventName::client_retried,    EventName::segment_rolled,
-                              EventName::request_rejected,     EventName::segment_deleted,   EventName::log_start_moved,
-                              EventName::duplicate_batch};
+constexpr bool is_frequent(EventName name) {
+  switch (name) {
+    case EventName::high_watermark_moved:
+    case EventName::records_appended:
+    case EventName::log_flushed:
+    case EventName::connection_opened:
+    case EventName::connection_closed:
+    case EventName::records_acknowledged:
+    case EventName::records_consumed:
+    case EventName::client_retried:
+    case EventName::segment_rolled:
+    case EventName::request_rejected:
+    case EventName::segment_deleted:
+    case EventName::log_start_moved:
+    case EventName::duplicate_batch: return true;
+    default: return false;
+  }
+}
 
 }  // namespace
 
@@ -24,16 +36,30 @@ std::string show_time(Instant at) {
   return fmt::format("{}.{:06} s", us / 1'000'000, us % 1'000'000);
 }
 
+Timeline::Timeline(bool keep_all_events) : keep_all_events_{keep_all_events} {
+  std::size_t names = 0;
+  for (const EventName name : runtime::all_events()) names = std::max(names, static_cast<std::size_t>(name) + 1);
+  counts_.resize(names);
+}
+
+std::map<EventName, std::uint64_t> Timeline::counts() const {
+  std::map<EventName, std::uint64_t> happened;
+  for (const EventName name : runtime::all_events()) {
+    if (const std::uint64_t count = counts_[static_cast<std::size_t>(name)]; count > 0) happened[name] = count;
+  }
+  return happened;
+}
+
 void Timeline::add(Instant at, EntryKind kind, std::string text, std::string node, Duration lasts, sim::FaultId fault) {
   entries_.push_back({at, kind, std::move(text), lasts, std::move(node), fault});
 }
 
 void Timeline::event(const sim::ProductEvent& event) {
-  ++counts_[event.name];
+  ++counts_[static_cast<std::size_t>(event.name)];
   if (keep_all_events_ && traced_.size() < traced_kept) {
     traced_.push_back({event.at, event.node, event.name, sim::to_string(event)});
   }
-  if (std::ranges::find(frequent, event.name) != frequent.end()) return;
+  if (is_frequent(event.name)) return;
   if (++events_ > events_kept) {
     ++left_out_;
     return;

@@ -33,13 +33,14 @@ struct TracedEvent {
 
 class Timeline {
  public:
-  explicit Timeline(bool keep_all_events) : keep_all_events_{keep_all_events} {}
+  explicit Timeline(bool keep_all_events);
 
   void add(Instant at, EntryKind kind, std::string text, std::string node = {}, Duration lasts = {}, sim::FaultId fault = 0);
   void event(const sim::ProductEvent& event);
 
   [[nodiscard]] const std::vector<TimelineEntry>& entries() const { return entries_; }
-  [[nodiscard]] const std::map<runtime::EventName, std::uint64_t>& counts() const { return counts_; }
+  // By name, only those that happened.
+  [[nodiscard]] std::map<runtime::EventName, std::uint64_t> counts() const;
   [[nodiscard]] const std::vector<TracedEvent>& traced() const { return traced_; }
   [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
 
@@ -49,7 +50,7 @@ class Timeline {
  private:
   bool keep_all_events_;
   std::vector<TimelineEntry> entries_;
-  std::map<runtime::EventName, std::uint64_t> counts_;
+  std::vector<std::uint64_t> counts_;  // by the value of the name
   std::vector<TracedEvent> traced_;
   std::size_t events_ = 0;
   std::uint64_t left_out_ = 0;

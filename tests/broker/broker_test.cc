@@ -90,6 +90,54 @@ TEST_F(BrokerTest, WhatIsProducedIsFetchedBackByteForByte) {
   });
 }
 
+TEST_F(BrokerTest, APeerThatReadsAnAnswerSlowlyIsNotIdle) {
+  start({{"connections.max.idle.ms", "2000"}});
+  talk([](Caller& caller) {
+    create(caller, "t");
+    const std::string value(900'000, 'v');
+    for (int i = 0; i < 8; ++i) {
+      protocol::RecordBatchBuilder builder;
+      builder.start({});
+      builder.append(1'767'225'600'000, std::nullopt, as_bytes(value));
+      protocol::Compressor compressor;
+      EXPECT_EQ(produce(caller, "t", builder.finish(compressor)).base_offset, i);
+    }
+    FetchRequest request = fetch_request("t", 0);
+    request.max_bytes = request.topics[0].partitions[0].partition_max_bytes = 8 << 20;
+    caller.send(caller.frame(request, 12));
+    ByteBuffer size(4);
+    ASSERT_TRUE(runtime::read_exactly(caller.connection(), size));
+    const auto total = static_cast<std::size_t>(load_be<std::int32_t>(size.data()));
+    ASSERT_GT(total, 7'000'000U);
+    ByteBuffer piece(100'000);
+    const Instant before = caller.world().now();
+    for (std::size_t read = 0; read < total;) {
+      caller.world().sleep_until(caller.world().now() + 100ms);
+      const auto got = caller.connection().read(MutableBytes{piece}.first(std::min(piece.size(), total - read)));
+      ASSERT_TRUE(got.has_value() && *got > 0) << "closed after " << read << " of " << total;
+      read += *got;
+    }
+    EXPECT_GT(caller.world().now() - before, 4s);
+  });
+}
+
+TEST_F(BrokerTest, AFullResponseIsNotWaitedFor) {  // although the batch that did not fit was left out of it
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    const ByteBuffer one = batch_of(400);
+    ASSERT_GT(one.size(), 4096U) << "so that the index knows each of them";
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(produce(caller, "t", one).error_code, 0);
+    FetchRequest request = fetch_request("t", 4000, 5000);
+    request.min_bytes = request.max_bytes = static_cast<std::int32_t>(2 * one.size() + 1000);
+    const Instant before = caller.world().now();
+    const auto response = caller.ask<FetchResponse>(request, 12);
+    ASSERT_TRUE(response);
+    EXPECT_LT(caller.world().now() - before, 1s);
+    EXPECT_EQ(response->responses.at(0).partitions.at(0).records.bytes.size(), 2 * one.size()) << "and no piece of a third";
+  });
+}
+
 TEST_F(BrokerTest, ALongPollEndsWithAnAppendOrWithItsTime) {
   start();
   talk([](Caller& caller) {
@@ -141,6 +189,8 @@ TEST_F(BrokerTest, ASessionTellsOnlyWhatIsNew) {
     const auto wrong = caller.ask<FetchResponse>(next, 12);
     ASSERT_TRUE(wrong);
     EXPECT_EQ(wrong->error_code, wire(ErrorCode::invalid_fetch_session_epoch));
+    EXPECT_TRUE(wrong->responses.empty());
+    EXPECT_EQ(wrong->session_id, 0);
   });
 }
 
@@ -174,7 +224,10 @@ TEST_F(BrokerTest, BadRecordsAreRefusedAndNothingIsAppended) {
     EXPECT_EQ(produce(caller, "t", two).error_code, wire(ErrorCode::invalid_record));
     EXPECT_EQ(produce(caller, "t", ByteView{}).error_code, wire(ErrorCode::invalid_record));
     EXPECT_EQ(produce(caller, "nope", batch_of(1)).error_code, wire(ErrorCode::unknown_topic_or_partition));
-    EXPECT_EQ(produce(caller, "t", batch_of(1)).base_offset, 0);
+    const auto good = produce(caller, "t", batch_of(1));  // and is told nothing of what went before it
+    EXPECT_EQ(good.base_offset, 0);
+    EXPECT_EQ(good.error_code, 0);
+    EXPECT_FALSE(good.error_message);
   });
 }
 
@@ -201,6 +254,46 @@ TEST_F(BrokerTest, TheTopicsCodecWinsOverTheProducers) {
     const RecordBatchView batch{response->responses.at(0).partitions.at(0).records.bytes};
     EXPECT_EQ(batch.codec(), Codec::zstd);
     EXPECT_EQ(batch.record_count(), 50);
+  });
+}
+
+// Words drawn from few: what a codec that looks longer finds more in.
+ByteBuffer wordy_batch() {
+  const std::vector<std::string> words{"partition", "offset", "leader", "epoch", "watermark", "replica", "segment", "quorum"};
+  Random random{5};
+  RecordBatchBuilder builder;
+  builder.start({});
+  for (int record = 0; record < 200; ++record) {
+    std::string value;
+    for (int word = 0; word < 40; ++word) value += words[random.below(words.size())] + std::to_string(random.below(100)) + " ";
+    builder.append(1'767'225'600'000, std::nullopt, as_bytes(value));
+  }
+  const ByteView built = builder.finish();
+  return {built.begin(), built.end()};
+}
+
+TEST_F(BrokerTest, AHigherLevelOfTheTopicsCodecMakesSmallerBatches) {
+  start();
+  talk([](Caller& caller) {
+    struct Row {
+      std::string codec, low, high;
+    };
+    for (const Row& row : {Row{"gzip", "1", "9"}, Row{"lz4", "1", "12"}, Row{"zstd", "-50", "19"}}) {
+      std::vector<std::size_t> sizes;
+      for (const std::string& level : {row.low, row.high, row.low}) {
+        const std::string topic = row.codec + "." + std::to_string(sizes.size());
+        create(caller, topic, {{"compression.type", row.codec}, {"compression." + row.codec + ".level", level}});
+        EXPECT_EQ(produce(caller, topic, wordy_batch()).error_code, 0);
+        const auto response = caller.ask<FetchResponse>(fetch_request(topic, 0), 12);
+        ASSERT_TRUE(response);
+        const RecordBatchView batch{response->responses.at(0).partitions.at(0).records.bytes};
+        EXPECT_EQ(to_string(batch.codec()), row.codec);
+        EXPECT_TRUE(batch.validate());
+        sizes.push_back(batch.size_bytes());
+      }
+      EXPECT_LT(sizes[1] * 20, sizes[0] * 19) << row.codec << ": less by a twentieth at least";
+      EXPECT_EQ(sizes[2], sizes[0]) << row.codec << ": the level of one topic is not another's";
+    }
   });
 }
 

@@ -9,9 +9,13 @@
 #include <string>
 
 #include "broker/broker.h"
+#include "broker/request_context.h"
 #include "protocol/api.h"
+#include "protocol/error_code.h"
+#include "protocol/reader.h"
 #include "protocol/record_batch_builder.h"
 #include "protocol/writer.h"
+#include "runtime/wait_queue.h"
 #include "sim/simulation.h"
 
 namespace squall::broker {

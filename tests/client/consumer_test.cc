@@ -21,6 +21,21 @@ class ConsumerTest : public ClientTest {
     Offset base;
     ASSERT_EQ(cluster.partition("orders", partition).append(builder.finish(compressor), base), protocol::ErrorCode::none);
   }
+  // One batch of one record to the first partition.
+  void write_in_transaction(ProducerId producer, std::string_view value) {
+    protocol::RecordBatchBuilder builder;
+    builder.start({.transactional = true, .producer_id = producer, .producer_epoch = ProducerEpoch{0}, .base_sequence = 0});
+    builder.append(1000, std::nullopt, as_bytes(value));
+    (void)cluster.partition("orders", 0).append_unchecked(builder.finish());
+  }
+  void end_transaction(ProducerId producer, bool commit, Offset begun) {
+    protocol::RecordBatchBuilder builder;
+    builder.start({.transactional = true, .control = true, .producer_id = producer, .producer_epoch = ProducerEpoch{0}});
+    builder.append_end_transaction_marker(1000, commit, 0);
+    FakePartition& partition = cluster.partition("orders", 0);
+    const Offset marker = partition.append_unchecked(builder.finish());
+    if (!commit) partition.aborted.push_back({.producer = producer, .first = begun, .last = marker});
+  }
   static ConsumerOptions earliest() {
     ConsumerOptions result;
     result.reset = OffsetReset::earliest;
@@ -283,21 +298,53 @@ TEST_F(ConsumerTest, GoesBackToWhereTheLogWasCutUnderTheNewLeader) {
   });
 }
 
+// Two producers' transactions, interleaved; offsets 4, 6, 8 and 10 are markers.
 TEST_F(ConsumerTest, LeavesOutAbortedTransactionsAndMarkersButNotTheirOffsets) {
-  protocol::RecordBatchBuilder builder;
-  builder.start({.transactional = true, .control = true, .producer_id = ProducerId{9}, .producer_epoch = ProducerEpoch{0}});
-  builder.append_end_transaction_marker(1, true, 0);
-  const ByteView marker = builder.finish();
-  append(0, 0, 2);
-  ByteBuffer bytes{marker.begin(), marker.end()};
-  protocol::set_base_offset(bytes, Offset{2});
-  cluster.partition("orders", 0).batches.push_back(bytes);
-  append(0, 3, 2);
+  constexpr ProducerId alice{1};
+  constexpr ProducerId bob{2};
+  write_in_transaction(alice, "aborted");
+  write_in_transaction(bob, "committed");
+  append(0, 2, 1);
+  write_in_transaction(alice, "aborted, too");
+  end_transaction(alice, false, Offset{0});
+  write_in_transaction(bob, "committed, too");
+  end_transaction(bob, true, Offset{1});
+  write_in_transaction(alice, "another time");
+  end_transaction(alice, true, Offset{7});
+  write_in_transaction(alice, "and aborted again");
+  end_transaction(alice, false, Offset{9});
+  append(0, 11, 1);
   run([&](runtime::World& world) {
-    Consumer consumer{world, options(), earliest()};
+    ConsumerOptions committed = earliest();
+    committed.isolation = IsolationLevel::read_committed;
+    Consumer careful{world, options(), committed};
+    careful.assign(only_first);
+    EXPECT_EQ(take(world, careful, 5), (std::vector<std::string>{"committed", "2", "committed, too", "another time", "11"}));
+    EXPECT_EQ(careful.position(first), Offset{12});
+    ASSERT_TRUE(careful.seek(first, Offset{3}));
+    EXPECT_EQ(take(world, careful, 3), (std::vector<std::string>{"committed, too", "another time", "11"}))
+        << "of a transaction that began before the position, too, the rest is left out";
+    Consumer eager{world, options(), earliest()};
+    eager.assign(only_first);
+    EXPECT_EQ(take(world, eager, 8), (std::vector<std::string>{"aborted", "committed", "2", "aborted, too", "committed, too",
+                                                               "another time", "and aborted again", "11"}))
+        << "without the isolation level all but the markers is read";
+    EXPECT_EQ(eager.position(first), Offset{12});
+  });
+}
+
+TEST_F(ConsumerTest, MovesOnWhenTheLastRecordsAreAborted) {
+  append(0, 0, 1);
+  write_in_transaction(ProducerId{1}, "aborted");
+  end_transaction(ProducerId{1}, false, Offset{1});
+  run([&](runtime::World& world) {
+    ConsumerOptions committed = earliest();
+    committed.isolation = IsolationLevel::read_committed;
+    Consumer consumer{world, options(), committed};
     consumer.assign(only_first);
-    EXPECT_EQ(take(world, consumer, 4), (std::vector<std::string>{"0", "1", "3", "4"}));
-    EXPECT_EQ(consumer.position(first), Offset{5});
+    EXPECT_EQ(take(world, consumer, 1), numbers(0, 1));
+    EXPECT_TRUE(consumer.poll(world.now() + 1s)->empty());
+    EXPECT_EQ(consumer.position(first), Offset{3});
   });
 }
 

@@ -28,12 +28,17 @@ ErrorCode FakePartition::append(ByteView bytes, Offset& base_offset) {
     producer.next_sequence = protocol::sequence_after(batch.base_sequence(), batch.record_count());
     producer.appended[batch.base_sequence()] = end();
   }
-  base_offset = end();
+  base_offset = append_unchecked(bytes);
+  return ErrorCode::none;
+}
+
+Offset FakePartition::append_unchecked(ByteView bytes) {
+  const Offset base = end();
   ByteBuffer copy{bytes.begin(), bytes.end()};
-  protocol::set_base_offset(copy, base_offset);
+  protocol::set_base_offset(copy, base);
   protocol::set_partition_leader_epoch(copy, epoch);
   batches.push_back(std::move(copy));
-  return ErrorCode::none;
+  return base;
 }
 
 std::vector<std::string> FakePartition::values() const {
@@ -249,13 +254,15 @@ class Session {
     }
     response.session_id = session;
     const Instant until = runtime::deadline_in(world_, std::chrono::milliseconds{request.max_wait_ms});
-    while (!fill(state, version(), response) && world_.now() < until) runtime::sleep_for(world_, std::chrono::milliseconds{5});
+    const bool committed = request.isolation_level == 1;
+    while (!fill(state, version(), committed, response) && world_.now() < until)
+      runtime::sleep_for(world_, std::chrono::milliseconds{5});
     return answer(response);
   }
 
   // False if there is nothing to tell.
   bool fill(const std::map<std::pair<Uuid, std::int32_t>, protocol::FetchRequest::FetchPartition>& asked,
-            std::int16_t in_version, protocol::FetchResponse& response) {
+            std::int16_t in_version, bool read_committed, protocol::FetchResponse& response) {
     response.responses.clear();
     buffers_.clear();
     for (const auto& [key, wanted] : asked) {
@@ -265,6 +272,15 @@ class Session {
       data.partition_index = key.second;
       data.high_watermark = log.end().value();
       data.log_start_offset = log.log_start.value();
+      data.last_stable_offset = log.end().value();
+      data.aborted_transactions = std::nullopt;
+      if (read_committed) {
+        auto& aborted = data.aborted_transactions.emplace();
+        for (const auto& one : log.aborted) {
+          if (one.last.value() < wanted.fetch_offset) continue;
+          aborted.push_back({.producer_id = one.producer.value(), .first_offset = one.first.value()});
+        }
+      }
       ErrorCode code = ErrorCode::none;
       if (log.leader != id_) code = ErrorCode::not_leader_or_follower;
       if (wanted.current_leader_epoch >= 0 && wanted.current_leader_epoch < log.epoch.value()) {

@@ -35,11 +35,19 @@ struct FakePartition {
     std::map<std::int32_t, Offset> appended;  // by base sequence
   };
   std::map<std::int64_t, Producer> producers;
+  struct Aborted {
+    ProducerId producer;
+    Offset first;
+    Offset last;  // its marker
+  };
+  std::vector<Aborted> aborted;  // told to readers of committed records
 
   [[nodiscard]] Offset end() const {
     return batches.empty() ? log_start : protocol::RecordBatchView{batches.back()}.next_offset();
   }
   protocol::ErrorCode append(ByteView bytes, Offset& base_offset);
+  // As it is, at the end, without a look at sequences. The offset it got.
+  Offset append_unchecked(ByteView bytes);
   // The values of all records, in order.
   [[nodiscard]] std::vector<std::string> values() const;
 };

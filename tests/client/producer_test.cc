@@ -141,6 +141,30 @@ TEST_F(ProducerTest, RaisesItsEpochWhenTheBrokerHasLostItsSequence) {
   EXPECT_EQ(cluster.partition("orders", 0).values().size(), 10U);
 }
 
+TEST_F(ProducerTest, DoesNotAppendTwiceWhatMayBeInTheLogWhenItsSequenceIsLost) {
+  run([&](runtime::World& world) {
+    for (const auto code : {protocol::ErrorCode::out_of_order_sequence_number, protocol::ErrorCode::unknown_producer_id,
+                            protocol::ErrorCode::invalid_producer_epoch}) {
+      cluster.partition("orders", 0) = {};
+      Producer producer{world, options(), eager()};
+      ASSERT_TRUE(producer.send_and_wait(to("orders", 0, "0")));
+      // The second is appended and its answer lost; then the broker does not remember it.
+      cluster.produce_script = {{.kind = Step::drop_after}, {.kind = Step::refuse, .code = code}};
+      Heard heard;
+      ASSERT_TRUE(producer.send(to("orders", 0, "1"), &heard, 1));
+      world.sleep_until(world.now() + 2ms);
+      ASSERT_TRUE(producer.send(to("orders", 0, "2"), &heard, 2));
+      ASSERT_TRUE(producer.flush(world.now() + 300s));
+      ASSERT_EQ(heard.fates[1].size(), 1U);
+      ASSERT_TRUE(heard.fates[1][0].error) << "its caller is told";
+      EXPECT_EQ(heard.fates[1][0].error->code, code);
+      EXPECT_FALSE(heard.fates[1][0].certainly_not_appended);
+      EXPECT_TRUE(heard.fates[2][0].acknowledged()) << "what has certainly not been appended goes on";
+      EXPECT_EQ(cluster.partition("orders", 0).values(), numbers(3)) << "after error " << to_wire(code);
+    }
+  });
+}
+
 TEST_F(ProducerTest, FollowsThePartitionToItsNewLeader) {
   run([&](runtime::World& world) {
     Producer producer{world, options(), eager()};

@@ -120,6 +120,18 @@ class BrokenFiles(BrokerTest):
         broker = self.make(log_segment_bytes="many")
         self.assert_refuses(broker, BAD_USAGE, "log.segment.bytes", "server.properties:")
 
+    def test_the_limit_of_open_files_is_raised_to_what_is_allowed(self):
+        broker = self.make()
+        broker.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 700)))
+        self.assertEqual(resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE), (700, 700))
+        self.assertIn("open files: limit raised from 256 to 700\n", broker.output())
+        self.assert_serves(broker)
+
+    def test_a_limit_of_open_files_that_is_high_enough_is_not_spoken_of(self):
+        broker = self.make()
+        broker.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (700, 700)))
+        self.assertNotIn("open files", broker.output())
+
     def test_a_missing_properties_file_is_named(self):
         broker = self.make()
         broker.write_properties = lambda: self.directory / "gone.properties"

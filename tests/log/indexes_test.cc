@@ -35,6 +35,62 @@ TEST(OffsetIndexFormat, WhatCannotBeIsRefused) {
   EXPECT_TRUE(OffsetIndex::decode({}, 0).has_value());
 }
 
+// Batches of relative offsets 0-9 at 0 (no entry), 10-19 at 100, 20-29 at 200, 30-31 at 300 (no entry), 32-39 at 320.
+OffsetIndex sparse_index() {
+  OffsetIndex index;
+  index.append(19, 100, 100);
+  index.append(29, 200, 100);
+  index.append(39, 320, 80);
+  return index;
+}
+
+TEST(OffsetIndexPlaces, ABatchIsNamedOnlyWhereTheEntriesProveIt) {
+  using Place = std::optional<OffsetIndex::Place>;
+  const struct {
+    std::int64_t offset;
+    Place expected;
+    const char* why;
+  } cases[] = {
+      {0, std::nullopt, "a batch without an entry lies before the first entry"},
+      {15, std::nullopt, "nor is known where that one ends"},
+      {19, Place{{100, 100}}, "the last offset of an entry's batch is its own"},
+      {20, Place{{200, 100}}, "the batch before ends where this one begins"},
+      {29, Place{{200, 100}}, "its last offset"},
+      {30, std::nullopt, "in the batch between, which has no entry"},
+      {33, std::nullopt, "the batch before might reach as far"},
+      {39, Place{{320, 80}}, "its last offset"},
+      {40, std::nullopt, "behind the last entry"},
+  };
+  const OffsetIndex index = sparse_index();
+  for (const auto& one : cases) EXPECT_EQ(index.batch_at(one.offset), one.expected) << one.offset << ": " << one.why;
+}
+
+TEST(OffsetIndexPlaces, ACutBatchIsNamedOnlyWhereItsLengthIsKnown) {
+  const struct {
+    std::uint64_t position;
+    std::optional<std::uint64_t> expected;
+  } cases[] = {{50, std::nullopt},  {100, std::nullopt}, {101, 100}, {199, 100}, {200, std::nullopt}, {250, 200},
+               {300, std::nullopt}, {310, std::nullopt}, {321, 320}, {399, 320}, {400, std::nullopt}};
+  const OffsetIndex index = sparse_index();
+  for (const auto& one : cases) EXPECT_EQ(index.cut_batch(one.position), one.expected) << one.position;
+}
+
+TEST(OffsetIndexPlaces, LengthsAreLearntAgainAfterLoadingAndForgottenWithTheirEntries) {
+  ByteBuffer bytes;
+  sparse_index().encode(0, bytes);
+  auto index = OffsetIndex::decode(bytes, 400);
+  ASSERT_TRUE(index.has_value());
+  EXPECT_EQ(index->batch_at(29), std::nullopt);
+  EXPECT_EQ(index->cut_batch(250), std::nullopt);
+  index->learn(200, 100);
+  index->learn(300, 20);  // no entry: nothing to remember it by
+  EXPECT_EQ(index->batch_at(29), (OffsetIndex::Place{200, 100}));
+  EXPECT_EQ(index->cut_batch(250), 200U);
+  index->truncate_to_position(200);
+  index->append(25, 200);
+  EXPECT_EQ(index->batch_at(25), std::nullopt) << "another batch begins there now";
+}
+
 TEST(TimeIndexFormat, HasTheBytesOfItsPage) {
   TimeIndex index;
   EXPECT_TRUE(index.maybe_append(1'700'000'000'000, 9));

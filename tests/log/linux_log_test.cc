@@ -1,6 +1,7 @@
 // The same log on the real file system.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -71,6 +72,32 @@ TEST_F(LinuxLogTest, TheDirectoryIsLaidOutAsKafkas) {
   EXPECT_EQ(text(".kafka_cleanshutdown"), "{\"version\":0,\"brokerEpoch\":3}");
   EXPECT_EQ(text("orders-0/00000000000000000000.timeindex").size(), 12U);
   EXPECT_EQ(text("orders-0/00000000000000000002.snapshot").size(), 10U);
+}
+
+TEST_F(LinuxLogTest, ASegmentOfTwoGibibytesIsRefusedAndLeftAsItIs) {
+  runtime::LinuxWorld world;
+  world.run([&] {
+    LogManager manager{world, options()};
+    ASSERT_TRUE(manager.open().has_value());
+    const auto log = *manager.create_log(orders, orders_id);
+    ByteBuffer bytes = make_batch({.records = 2});
+    ASSERT_TRUE(log->append(bytes, LeaderEpoch{0}, AppendOrigin::client).has_value());
+    manager.shutdown(3);
+  });
+  const std::string segment = dir_ / "data/orders-0/00000000000000000000.log";
+  constexpr std::uintmax_t two_gibibytes = std::uintmax_t{1} << 31;
+  std::filesystem::resize_file(segment, two_gibibytes);  // sparse: it takes no room
+  world.run([&] {
+    LogManager manager{world, options()};
+    ASSERT_TRUE(manager.open().has_value());
+    const auto log = manager.find(orders);
+    ASSERT_NE(log, nullptr);
+    EXPECT_TRUE(log->state().quarantined);
+    ByteBuffer bytes = make_batch({.records = 2});
+    EXPECT_EQ(log->append(bytes, LeaderEpoch{0}, AppendOrigin::client).error().code, LogError::storage_error);
+    manager.shutdown(4);
+  });
+  EXPECT_EQ(std::filesystem::file_size(segment), two_gibibytes);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/crc32c.h"
+#include "log/validation.h"
 #include "tests/log/log_fixture.h"
 
 namespace squall::log {
@@ -55,9 +56,58 @@ TEST_F(LogTest, AReadGivesOneWholeBatchWhereItMustAndNoMoreBytesThanAsked) {
     ASSERT_TRUE(append(log, {.value_bytes = 1000}).has_value());
     const Offset end = log.log_end_offset();
     EXPECT_GT(log.read(Offset{0}, {.max_bytes = 10, .upper_bound = end, .min_one_message = true})->range.bytes, 1000U);
-    EXPECT_EQ(log.read(Offset{0}, {.max_bytes = 10, .upper_bound = end})->range.bytes, 10U);
+    const auto too_large = log.read(Offset{0}, {.max_bytes = 10, .upper_bound = end});
+    EXPECT_EQ(too_large->range.bytes, 0U) << "a piece of a batch is of no use";
+    EXPECT_EQ(too_large->readable_bytes, 10U) << "but there is something";
     EXPECT_EQ(log.read(Offset{0}, {.max_bytes = 0, .upper_bound = end})->range.bytes, 0U);
   });
+}
+
+TEST_F(LogTest, AReadEndsWithTheLastBatchThatFitsWhole) {
+  with_log([&](Log& log) {
+    std::uint64_t batch_bytes = 0;
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(append(log, {.value_bytes = 5000}).has_value());
+    batch_bytes = all_batches(log, Offset{0}).front().bytes;
+    const ReadLimits limits{.max_bytes = 3 * batch_bytes + 1000, .upper_bound = Offset{100}, .min_one_message = true};
+    const auto read = log.read(Offset{7}, limits);
+    EXPECT_EQ(read->range.position, 7 * batch_bytes);
+    EXPECT_EQ(read->range.bytes, 3 * batch_bytes);
+    EXPECT_EQ(read->readable_bytes, limits.max_bytes) << "it was the limit that ended it, not the log";
+    const auto last = log.read(Offset{98}, limits);
+    EXPECT_EQ(last->range.bytes, 2 * batch_bytes);
+    EXPECT_EQ(last->readable_bytes, 2 * batch_bytes);
+  });
+}
+
+TEST_F(LogTest, EveryOffsetIsReadFromItsBatchWhateverIsKnownOfTheBoundaries) {
+  Random random{11};
+  std::vector<Offset> bases;  // of the batch of each offset
+  const auto fill = [&](Log& log) {
+    for (int i = 0; i < 200; ++i) {
+      const int records = 1 + static_cast<int>(random.below(4));
+      const Offset base = log.log_end_offset();
+      const std::size_t value_bytes = random.below(4) == 0 ? 4000 : random.below(300);
+      ASSERT_TRUE(append(log, {.records = records, .value_bytes = value_bytes}).has_value());
+      for (int r = 0; r < records; ++r) bases.push_back(base);
+    }
+  };
+  const auto check = [&](Log& log) {
+    const Offset end = log.log_end_offset();
+    ASSERT_EQ(bases.size(), static_cast<std::size_t>(end.value()));
+    for (int i = 0; i < 2000; ++i) {
+      const auto at = random.below(bases.size());
+      const Offset from{static_cast<std::int64_t>(at)};
+      const auto read = log.read(from, {.max_bytes = random.below(20'000), .upper_bound = end, .min_one_message = true});
+      ASSERT_TRUE(read.has_value());
+      const ByteBuffer bytes = bytes_of(read->range);
+      protocol::BatchCursor cursor{bytes};
+      protocol::RecordBatchView batch;
+      ASSERT_TRUE(cursor.next(batch)) << "one whole batch at least";
+      EXPECT_EQ(batch.base_offset(), bases[at]) << at;
+    }
+  };
+  ASSERT_TRUE(with_log([&](Log& log) { fill(log), check(log); }));
+  ASSERT_TRUE(with_log([&](Log& log) { check(log), check(log); })) << "indexes from their files: learnt while looking";
 }
 
 TEST_F(LogTest, AnOffsetInsideABatchReadsFromTheBatch) {
@@ -252,6 +302,26 @@ TEST_F(LogTest, AppendsOfManyFibersTakeTurnsAndReadersSeeOnlyWholeBatches) {
         },
         End::clean, seed);
   }
+}
+
+TEST_F(LogTest, ALookUpByTimeDecompressesNoMoreThanAnAppend) {
+  with_log([](Log& log) {
+    // A leader of another make accepted them.
+    for (const auto& [base, bytes] : {std::pair{0, decompressed_bytes_max - 1000}, std::pair{1, decompressed_bytes_max}}) {
+      ASSERT_TRUE(append(log,
+                         {.value_bytes = bytes,
+                          .timestamp_ms = 1000 + base,
+                          .codec = protocol::Codec::zstd,
+                          .base_offset = Offset{base},
+                          .leader_epoch = LeaderEpoch{0}},
+                         AppendOrigin::replication)
+                      .has_value());
+    }
+    const auto at_the_limit = log.offset_for_timestamp(1000, Offset{2});
+    ASSERT_TRUE(at_the_limit.has_value() && at_the_limit->has_value());
+    EXPECT_EQ((*at_the_limit)->offset, Offset{0});
+    EXPECT_EQ(log.offset_for_timestamp(1001, Offset{2}).error(), LogError::message_too_large);
+  });
 }
 
 TEST_F(LogTest, AfterAnErrorNothingIsAcceptedInThatDirectory) {  // KAFKA-10778

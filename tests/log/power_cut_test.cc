@@ -163,5 +163,55 @@ TEST_F(PowerCutTest, ACrashOfTheProcessAloneLosesNothing) {
   }
 }
 
+// The kernel counts the pages of a failed sync as saved, so that the next process reads them and its syncs do not write them.
+TEST_F(PowerCutTest, WhatIsRecoveredAfterAFailedSyncIsOnTheDiskWhateverTheFlushPolicy) {  // fsyncgate
+  for (const std::int64_t flush_messages : {std::int64_t{1}, unlimited}) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      SCOPED_TRACE(std::to_string(flush_messages) + ", seed " + std::to_string(seed));
+      disk_ = {};
+      config_ = {};
+      config_.flush_messages = flush_messages;
+      config_.segment_bytes = 500;
+      boot(
+          [&](LogManager& manager) {
+            const auto log = *manager.create_log(orders, orders_id);
+            ASSERT_TRUE(append(*log, {.records = 2, .value_bytes = 200}).has_value());
+            ASSERT_TRUE(log->flush().has_value());
+            world_->fault = [](std::string_view call, const std::string& file) -> std::optional<runtime::IoError> {
+              if (call == "sync" && file.ends_with(".log")) return runtime::IoError::io_failure;
+              return std::nullopt;
+            };
+            for (int i = 0; i < 3 && append(*log, {.records = 2, .value_bytes = 200}); ++i) {
+            }
+            EXPECT_FALSE(log->flush().has_value());
+          },
+          End::crash, seed);
+      Offset recovered{0};
+      boot(
+          [&](LogManager& manager) {
+            const auto log = manager.find(orders);
+            ASSERT_NE(log, nullptr);
+            recovered = log->log_end_offset();
+            EXPECT_GT(recovered, Offset{2}) << "the page cache still shows what was not saved";
+            ASSERT_TRUE(append(*log, {.records = 2}, AppendOrigin::client, 1).has_value());
+            ASSERT_TRUE(log->flush().has_value());
+          },
+          End::crash, seed + 100);
+      Random fate{seed};
+      disk_.cut_power(fate);
+      boot(
+          [&](LogManager& manager) {
+            const auto log = manager.find(orders);
+            ASSERT_NE(log, nullptr);
+            EXPECT_FALSE(log->state().quarantined);
+            EXPECT_EQ(log->log_end_offset(), recovered + 2);
+            EXPECT_EQ(all_batches(*log, Offset{0}).size(), static_cast<std::size_t>(log->log_end_offset().value() / 2));
+          },
+          End::crash, seed + 200);
+      if (HasFailure()) return;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace squall::log

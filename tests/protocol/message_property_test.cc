@@ -63,6 +63,19 @@ TEST(EveryMessage, ReadsBackAsItWasWritten) {
   });
 }
 
+TEST(EveryMessage, ForgetsWhatItHeldBeforeItIsReadAnew) {
+  for_every_version("reuse", [](const MessageKind& kind, std::int16_t version, const Random& random) {
+    for (int i = 0; i < 10; ++i) {
+      const std::any message = random_message(kind, version, random.fork(std::to_string(i)));
+      const ByteBuffer bytes = encoded(kind, version, message);
+      std::any used = random_message(kind, std::nullopt, random.fork("held before " + std::to_string(i)));
+      Reader reader{bytes};
+      ASSERT_TRUE(kind.decode(reader, version, used).has_value());
+      ASSERT_TRUE(kind.equal(message, used));
+    }
+  });
+}
+
 TEST(EveryMessage, IsRefusedWhenCutShortAnywhere) {
   for_every_version("truncation", [](const MessageKind& kind, std::int16_t version, const Random& random) {
     const std::any message = random_message(kind, version, random);

@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 
 #include <array>
 #include <string>
@@ -7,6 +9,7 @@
 #include <vector>
 
 #include "runtime/deadline.h"
+#include "runtime/linux/file.h"
 #include "runtime/linux/linux_world.h"
 #include "runtime/task.h"
 #include "tests/runtime/scratch_dir.h"
@@ -34,6 +37,12 @@ class LinuxSocketTest : public testing::Test {
     auto listener = world_.listen(Endpoint{.host = "127.0.0.1", .port = 0});
     EXPECT_TRUE(listener.has_value());
     return std::move(*listener);
+  }
+  std::unique_ptr<File> make(const std::string& path, std::string_view content) {
+    auto file = world_.open(path, OpenMode::create_new);
+    EXPECT_TRUE(file.has_value());
+    EXPECT_TRUE(pwrite_all(**file, as_bytes(content), 0).has_value());
+    return std::move(*file);
   }
   // What comes until the peer has shut its writing side down.
   static std::string read_to_end(Connection& connection) {
@@ -181,6 +190,74 @@ TEST_F(LinuxSocketTest, SendsAFileFromThePageCache) {
     });
     EXPECT_TRUE(read_to_end(server) == bytes.substr(100));
     EXPECT_TRUE(sender.join());
+  });
+}
+
+TEST_F(LinuxSocketTest, ASendFileTakesAPartAndWaitsForThePeerToReadTheRest) {
+  const ScratchDir dir;
+  with_connection([&](Connection& client, Connection& server) {
+    const std::string bytes = pattern(32 << 20);  // more than any send and receive buffer holds
+    const auto file = make(dir / "segment", bytes);
+    client.set_deadline(world_.now() + 20ms);
+    std::uint64_t taken = 0;
+    Result<std::size_t> count = 0;
+    while ((count = client.send_file(*file, taken, bytes.size() - taken))) {
+      ASSERT_GT(*count, 0U);
+      taken += *count;
+    }
+    EXPECT_EQ(count.error(), IoError::timed_out) << "nobody reads";
+    EXPECT_GT(taken, 0U);
+    EXPECT_LT(taken, bytes.size());
+    client.set_deadline(end_of_time);
+    auto sender = start_task(world_, "sender", [&] {
+      EXPECT_TRUE(send_file_all(client, *file, taken, bytes.size() - taken).has_value());
+      EXPECT_TRUE(client.shutdown(ShutdownSide::write).has_value());
+    });
+    EXPECT_TRUE(read_to_end(server) == bytes);
+    EXPECT_TRUE(sender.join());
+  });
+}
+
+TEST_F(LinuxSocketTest, AfterAWaitForThePeerThePageCacheIsAskedAgain) {
+  const ScratchDir dir;
+  with_connection([&](Connection& client, Connection& server) {
+    const std::string bytes = pattern(32 << 20);
+    const auto file = make(dir / "segment", bytes);
+    ASSERT_TRUE(file->sync().has_value());
+    auto sender = start_task(world_, "sender", [&] {
+      EXPECT_TRUE(send_file_all(client, *file, 0, bytes.size()).has_value());
+      EXPECT_TRUE(client.shutdown(ShutdownSide::write).has_value());
+    });
+    world_.sleep_until(world_.now() + 20ms);  // until the buffers are full and it waits
+    const int fd = static_cast<LinuxFile&>(*file).fd();
+    ASSERT_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    char byte = 0;
+    const iovec last{.iov_base = &byte, .iov_len = 1};
+    const bool forgotten = preadv2(fd, &last, 1, (32 << 20) - 1, RWF_NOWAIT) < 1;  // not every file system does as it is told
+    const Counter& cold = world_.metrics().counter("squall_disk_cold_reads_total");
+    const std::uint64_t before = cold.value;
+    EXPECT_TRUE(read_to_end(server) == bytes);
+    EXPECT_TRUE(sender.join());
+    EXPECT_TRUE(!forgotten || cold.value > before)
+        << "what the cache forgot meanwhile was read by a helper, not by the reactor";
+  });
+}
+
+TEST_F(LinuxSocketTest, AFileThatIsCutShortUnderASendEndsIt) {
+  const ScratchDir dir;
+  with_connection([&](Connection& client, Connection& server) {
+    const std::string bytes = pattern(32 << 20);
+    const auto file = make(dir / "segment", bytes);
+    auto sender = start_task(world_, "sender", [&] {
+      const auto sent = send_file_all(client, *file, 0, bytes.size());
+      EXPECT_TRUE(client.shutdown(ShutdownSide::write).has_value());
+      return sent;
+    });
+    world_.yield();  // the buffers are full, and it waits
+    ASSERT_TRUE(file->truncate(31 << 20).has_value());
+    const std::string received = read_to_end(server);
+    EXPECT_EQ(sender.join()->error(), IoError::io_failure) << "not a wait for bytes that will never be";
+    EXPECT_TRUE(received == bytes.substr(0, 31 << 20));
   });
 }
 

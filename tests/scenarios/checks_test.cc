@@ -81,6 +81,65 @@ TEST_F(ChecksTest, AFaithfulRunBreaksNothingAndComparesMuch) {
   }
 }
 
+// Offsets 0 to 4 of orders/0 carry the timestamps 10, 20, 15, 30, 40; the first four are acknowledged at second 1, the last
+// at 5. Each row is one answer of ListOffsets, asked at second 2.
+struct LookupRow {
+  std::string_view name;
+  std::int64_t wanted_ms;
+  std::int64_t offset;
+  std::int64_t timestamp_ms;
+  std::int64_t start_before = 0;
+  std::int64_t start_after = 0;
+  std::string_view wrong = "";  // part of the finding; empty: right
+};
+
+class LookupTest : public ChecksTest, public testing::WithParamInterface<LookupRow> {
+ protected:
+  void look_up() {
+    const LookupRow& row = GetParam();
+    const auto generation = history().generation();
+    if (row.name == "AFaultMeanwhile") history().excuse(1, at(3));
+    checks.looked_up({.partition = partition,
+                      .wanted_ms = row.wanted_ms,
+                      .offset = row.offset,
+                      .timestamp_ms = row.timestamp_ms,
+                      .start_before = row.start_before,
+                      .start_after = row.start_after,
+                      .generation = generation,
+                      .begun = at(2),
+                      .at = at(2),
+                      .create_time = row.name != "TheBrokerStampsTheTime"});
+  }
+};
+
+TEST_P(LookupTest, AnswersOfListOffsetsAreComparedWithWhatWasAcknowledged) {
+  for (const std::int64_t timestamp_ms : {10, 20, 15, 30, 40}) static_cast<void>(history().next_sequence(0, timestamp_ms));
+  ack(0, 4, 0, 1);
+  ack(4, 1, 4, 5);
+  look_up();
+  if (GetParam().wrong.empty()) {
+    EXPECT_THAT(broken(), IsEmpty());
+    return;
+  }
+  ASSERT_THAT(broken(), ElementsAre("offsets_for_times"));
+  EXPECT_THAT(checks.findings()[0].what, HasSubstr(GetParam().wrong));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, LookupTest,
+    testing::Values(LookupRow{"TheFirst", 0, 0, 10}, LookupRow{"ExactlyThatTime", 20, 1, 20},
+                    LookupRow{"BetweenTwo", 11, 1, 20}, LookupRow{"NotKnownYet", 31, 4, 40},
+                    LookupRow{"NotAcknowledgedWhenAsked", 35, -1, -1}, LookupRow{"TooYoungForAny", 50, -1, -1},
+                    LookupRow{"ThoseBeforeAreDeleted", 0, 2, 15, 0, 2}, LookupRow{"TheBrokerStampsTheTime", 20, 3, 30},
+                    LookupRow{"AFaultMeanwhile", 20, 3, 30},
+                    LookupRow{"OneTooLate", 20, 3, 30, 0, 0,
+                              "said to be at offset 3, but record 1 of client 1 (offset 1 of orders/0) has 20"},
+                    LookupRow{"NoneThoughThereIsOne", 30, -1, -1, 0, 0, "no offset, but record 3 of client 1"},
+                    LookupRow{"TooEarly", 20, 0, 10, 0, 0, "offset 0, whose timestamp is 10"},
+                    LookupRow{"BelowTheLogStart", 0, 0, 10, 1, 1, "but the log begins at 1"},
+                    LookupRow{"AnotherTimestampThanItsOwn", 20, 1, 25, 0, 0, "with timestamp 25, but record 1 of client 1"}),
+    [](const auto& row) { return std::string{row.param.name}; });
+
 TEST_F(ChecksTest, AnAcknowledgedRecordThatTheSweepDoesNotMeetIsLost) {
   send(2);
   ack(0, 2, 0);

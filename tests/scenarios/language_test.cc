@@ -38,7 +38,7 @@ name = "freeze"
 at = "uniform(4s, 6s)"
 pause = { node = "controller.active", for = "6s" }
 [[fault]]
-on = { event = "segment-rolled", count = 3, where = { topic = "orders" } }
+on = { event = "segment-rolled", count = 3, where = { partition = "orders-0" } }
 partition = { from = "any.client", to = "leader(orders/0)", one_way = true, mode = "refuse", for = "2s" }
 [[fault]]
 after = "freeze"
@@ -139,6 +139,36 @@ TEST(Language, RefusesNamesOfNothing) {
   EXPECT_THAT(error_of(with("[[fault]]\non = { event = \"segment-roled\" }\npause = {}\n")),
               HasSubstr("did you mean \"segment-rolled\"?"));
   EXPECT_THAT(error_of(with("[[fault]]\nat = \"1s\"\ncrash = { node = \"any.client\" }\n")), HasSubstr("strikes brokers"));
+}
+
+TEST(Language, WhatWouldSilentlyDoNothingIsALocatedError) {
+  const std::string on = "[[fault]]\non = { event = \"segment-rolled\", where = { ";
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {on + "topic = \"orders\" } }\npause = {}\n",
+       "x.toml:7:52: fault[1].on.where.topic: the event segment-rolled has no such field; valid: node, partition, base"},
+      {on + "partiton = \"orders-0\" } }\npause = {}\n",
+       "x.toml:7:55: fault[1].on.where.partiton: the event segment-rolled has no such field; did you mean \"partition\"?"},
+      {on + "partition = \"orders-0\", node = \"broker-1\" } }\npause = {}\n", "no error"},
+      {"name = \"w\"\n[[workload]]\nconsume = \"orders\"\nname = \"w\"\n",
+       "x.toml:9:8: workload[2].name: there are two workloads of the name \"w\""},
+      {"[[workload]]\nconsume = \"orders\"\nname = \"produce orders\"\n",
+       "x.toml:8:8: workload[2].name: there are two workloads of the name \"produce orders\""},
+      {"[[workload]]\nproduce = \"orders\"\n", "no error"},
+      {"[[fault]]\nat = \"8s\"\npause = {}\n[run]\nduration = \"8s\"\n",
+       "x.toml:7:6: fault \"pause#1\".at: 8s is never reached: the run lasts 8s"},
+      {"[[fault]]\nname = \"late\"\nat = \"uniform(9s, 10s)\"\npause = {}\n[run]\nduration = \"8s\"\n",
+       "x.toml:8:6: fault \"late\".at: uniform(9s, 10s) is never reached: the run lasts 8s"},
+      {"[[fault]]\nat = \"uniform(7s, 9s)\"\npause = {}\n[run]\nduration = \"8s\"\n", "no error"},
+      {"[[fault]]\nat = \"1s\"\npause = { node = \"brokr.1\" }\n",
+       "x.toml:8:18: fault[1].pause.node: \"brokr.1\" names no node; did you mean \"broker.1\"?"},
+      {"[[fault]]\nat = \"1s\"\npause = { node = \"client.9\" }\n",
+       "x.toml:8:18: fault \"pause#1\".node: there is no client.9: the workloads have 1 clients"},
+      {"[[fault]]\nat = \"1s\"\nreset = { from = \"client(nobody)\", to = \"leader(ordrs/0)\" }\n",
+       "x.toml:8:18: fault \"reset#1\".from: there is no workload \"nobody\"; valid: produce orders"},
+      {"[[fault]]\nat = \"1s\"\nreset = { to = \"leader(ordrs/0)\" }\n",
+       "x.toml:8:16: fault \"reset#1\".to: there is no [[topic]] \"ordrs\"; did you mean \"orders\"?"},
+  };
+  for (const auto& [lines, error] : rows) EXPECT_EQ(error_of(with(lines)), error) << lines;
 }
 
 TEST(Language, EveryFaultIsAcceptedWithItsDefaults) {

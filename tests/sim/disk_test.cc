@@ -303,6 +303,38 @@ TEST_F(DiskTest, AfterAFailedSyncTheBytesAreShownButLostAtThePowerCut) {
   EXPECT_EQ(text_of(*node, "/x"), std::string("first ") + std::string(7, '\0') + "third");
 }
 
+TEST_F(DiskTest, AfterAFailedSyncTheBytesAreGoneOnceTheyHaveLeftMemory) {
+  on_node([this](runtime::World& world) {
+    write_file(world, "/x", as_bytes("first "), true);
+    auto file = *world.open("/x", OpenMode::read_write);
+    EXPECT_TRUE(runtime::pwrite_all(*file, as_bytes("FIRST second"), 0));
+    EXPECT_TRUE(runtime::pwrite_all(*file, as_bytes("LAST!"), 0));
+    node->disk().fail_next_syncs(1);
+    EXPECT_FALSE(file->sync());
+    EXPECT_TRUE(file->sync()) << "the pages count as clean";
+  });
+  EXPECT_EQ(text_of(*node, "/x"), "LAST! second");
+  node->drop_caches();
+  EXPECT_EQ(text_of(*node, "/x"), std::string("first ") + std::string(6, '\0'));
+}
+
+TEST_F(DiskTest, WhatIsWrittenAgainAfterAFailedSyncIsSavedByTheNext) {
+  on_node([this](runtime::World& world) {
+    write_file(world, "/x", {}, true);
+    EXPECT_TRUE(world.sync_dir("/"));
+    auto file = *world.open("/x", OpenMode::read_write);
+    EXPECT_TRUE(runtime::pwrite_all(*file, as_bytes("saved"), 0));
+    node->disk().fail_next_syncs(1);
+    EXPECT_FALSE(file->sync());
+    EXPECT_TRUE(runtime::pwrite_all(*file, as_bytes("saved"), 0));
+    EXPECT_TRUE(file->sync());
+  });
+  node->drop_caches();
+  EXPECT_EQ(text_of(*node, "/x"), "saved");
+  node->power_cut({.keep = 0, .drop = 1, .tear = 0});
+  EXPECT_EQ(text_of(*node, "/x"), "saved");
+}
+
 TEST_F(DiskTest, BitRotIsSeenAtOnce) {
   on_node([](runtime::World& world) { write_file(world, "/x", as_bytes("abc"), true); });
   node->disk().rot("/x", 1, 0x20);

@@ -216,6 +216,12 @@ TEST(Clock, SkewJumpsAndDriftAreTheNodesOwn) {
   right.jump_clock(-10s);
   EXPECT_EQ(right.world().wall_now() - simulation.options().wall_start, 990s);
   EXPECT_EQ(right.world().now(), at(1000s));
+  right.correct_clock();
+  EXPECT_EQ(right.world().wall_now() - simulation.options().wall_start, 1000s);
+  fast.correct_clock();
+  EXPECT_EQ(fast.world().wall_now(), right.world().wall_now());
+  simulation.run_until(at(2000s));
+  EXPECT_EQ(fast.world().wall_now() - right.world().wall_now(), 1s) << "it drifts on from there";
 }
 
 TEST(Clock, TheMonotonicClockNeverGoesBackAndSleepsNeverEndEarly) {

@@ -34,8 +34,23 @@ void MemoryFile::truncate(std::uint64_t size) {
 }
 
 void MemoryFile::sync() {
-  durable = cached;
+  if (lost) {
+    for (const Change& change : changes) {
+      if (change.truncate) {
+        durable.resize(change.at);
+      } else {
+        write_into(durable, change.bytes, change.at);
+      }
+    }
+  } else {
+    durable = cached;
+  }
   changes.clear();
+}
+
+void MemoryFile::lose() {
+  changes.clear();
+  lost = true;
 }
 
 void MemoryFile::cut_power(Random& random) {
@@ -52,6 +67,7 @@ void MemoryFile::cut_power(Random& random) {
   }
   cached = durable;
   changes.clear();
+  lost = false;
 }
 
 void MemoryDirectory::change(Change change) {

@@ -22,10 +22,13 @@ struct MemoryFile {
   ByteBuffer cached;
   ByteBuffer durable;
   std::vector<Change> changes;
+  bool lost = false;  // the durable image lacks more than `changes`
 
   void write(ByteView bytes, std::uint64_t at);
   void truncate(std::uint64_t size);
   void sync();
+  // A failed sync: reads go on showing what it should have saved, but only what is written again can become durable.
+  void lose();
   // Each change since the last sync is kept, torn or dropped.
   void cut_power(Random& random);
 };

@@ -32,7 +32,11 @@ class OpenFile final : public runtime::File {
   }
   Result<void> sync() override {
     auto called = world_.call("sync", path_);
-    if (called) file_->sync();
+    if (called) {
+      file_->sync();
+    } else if (called.error() == IoError::io_failure) {
+      file_->lose();
+    }
     return called;
   }
   Result<void> truncate(std::uint64_t size) override {

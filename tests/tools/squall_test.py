@@ -103,6 +103,9 @@ class SquallTest(unittest.TestCase):
                                   (["run", "quiet.toml", "--until", "-1s"], "at least 0s"),
                                   (["run", "quiet.toml", "--seed", "-1"], "is not a seed"),
                                   (["run", "quiet.toml", "--seed", "1", "--seeds", "1..2"], "excludes"),
+                                  (["run", "quiet.toml", "--seeds", "1..2", "--until", "1s"], "--seeds excludes --until"),
+                                  (["run", "quiet.toml", "--seeds", "1..2", "--trace", "x.json"], "--seeds excludes --trace"),
+                                  (["run", "quiet.toml", "--seeds", "1..2", "--break-on", "log-flushed"], "--seeds excludes --break-on"),
                                   (["frobnicate"], "squall --help")):
             run = self.squall(*arguments)
             self.assertEqual(run.returncode, 2, arguments)
@@ -129,6 +132,18 @@ class SquallTest(unittest.TestCase):
         run = self.squall("run", "quiet.toml", "--until", "500ms")
         self.assertEqual(run.returncode, 0)
         self.assertIn("interrupted", run.stdout)
+        run = self.squall("run", "quiet.toml", "--break-on", "records-appended")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("interrupted", run.stdout)
+
+    def test_an_event_to_break_on_that_never_comes_exits_with_2(self):
+        for arguments in ([], ["--until", "500ms"]):
+            run = self.squall("run", "quiet.toml", "--break-on", "topic-deleted", *arguments)
+            self.assertEqual(run.returncode, 2)
+            self.assertIn("--break-on: there was no topic-deleted in quiet.toml@1#", run.stderr)
+            self.assertIn("timeline", run.stdout)
+        said = json.loads(self.squall("run", "quiet.toml", "--break-on", "topic-deleted", "--json").stdout)
+        self.assertEqual((said["verdict"], said["exit_code"]), ("error", 2))
 
     def test_lists_what_there_is(self):
         self.assertIn("broker/first_run", self.squall("list", "scenarios").stdout)

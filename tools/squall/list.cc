@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 
@@ -69,8 +70,10 @@ std::vector<Line> list_profiles() {
 
 std::vector<Line> list_events() {
   std::vector<Line> lines;
-  for (const runtime::EventName event : runtime::all_events())
-    lines.push_back({std::string{runtime::to_string(event)}, "", {}});
+  for (const runtime::EventName event : runtime::all_events()) {
+    lines.push_back(
+        {std::string{runtime::to_string(event)}, fmt::format("{}", fmt::join(runtime::fields_of(event), ", ")), {}});
+  }
   return lines;
 }
 

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <exception>
 #include <string_view>
@@ -28,10 +29,15 @@ bool asks_for_json(int argc, char** argv) {
   return std::any_of(argv + 1, argv + argc, [](const char* one) { return std::string_view{one} == "--json"; });
 }
 
-void add_run_options(CLI::App& command, RunArguments& arguments) {
-  command.add_option("--trace", arguments.trace, "write a trace that Perfetto and chrome://tracing open");
-  command.add_option("--until", arguments.until, "stop at this virtual time, such as 12.5s");
-  command.add_option("--break-on", arguments.break_on, "stop at the first such event; see `squall list events`");
+// `seeds` is the option that asks for many runs, if the command has one: some options are about one run.
+void add_run_options(CLI::App& command, RunArguments& arguments, CLI::Option* seeds) {
+  const std::array about_one_run{
+      command.add_option("--trace", arguments.trace, "write a trace that Perfetto and chrome://tracing open"),
+      command.add_option("--until", arguments.until, "stop at this virtual time, such as 12.5s"),
+      command.add_option("--break-on", arguments.break_on, "stop at the first such event; see `squall list events`")};
+  for (CLI::Option* one : about_one_run) {
+    if (seeds != nullptr) one->excludes(seeds);
+  }
   command.add_flag("--verify", arguments.verify, "run twice and compare every event");
   command.add_flag("--json", arguments.json, "one JSON object on standard output");
   command.add_flag("--verbose,-v", arguments.verbose, "every product event as it happens, and every check");
@@ -49,15 +55,15 @@ int main(int argc, char** argv) {
   CLI::App* run_app = app.add_subcommand("run", "run a scenario: verdict and timeline");
   run_app->add_option("scenario", run.scenario, "a file, or the name of a shipped scenario")->required();
   auto* seed = run_app->add_option("--seed", run.seed, "the seed (default: the scenario's first)")->check(check_seed);
-  run_app->add_option("--seeds", run.seeds, "a range A..B: stops at the first that fails")->excludes(seed);
-  add_run_options(*run_app, run);
+  auto* seeds = run_app->add_option("--seeds", run.seeds, "a range A..B: stops at the first that fails")->excludes(seed);
+  add_run_options(*run_app, run, seeds);
 
   RunArguments replay;
   replay.command = argv[0];
   std::string id;
   CLI::App* replay_app = app.add_subcommand("replay", "the same run again, from the id that it printed");
   replay_app->add_option("id", id, "such as broker/gc_pause@17#1a2b3c4d")->required();
-  add_run_options(*replay_app, replay);
+  add_run_options(*replay_app, replay, nullptr);
 
   std::string what;
   bool list_json = false;

@@ -153,6 +153,9 @@ class Session {
       if (!file.flush()) return complain(arguments_.trace + " cannot be written", arguments_.json, exit_usage);
     }
     const bool good = run.result.verdict == Verdict::held || run.result.verdict == Verdict::interrupted;
+    const bool missed = good && break_on_ && !run.result.broke_on_event;
+    const std::string no_event = fmt::format("--break-on: there was no {} in {}", arguments_.break_on, run.result.id);
+    if (missed && arguments_.json) return complain(no_event, true, exit_usage);
     if (arguments_.json) {
       fmt::print("{}", scenarios::json_report(scenario_, run.result, options));
     } else if (!many || !good) {
@@ -160,6 +163,7 @@ class Session {
       if (arguments_.verify && good) fmt::print("verified: a second run gave the same trace\n");
     }
     if (std::fflush(stdout) != 0) return complain("standard output cannot be written", false, exit_harness);
+    if (missed) return complain(no_event, false, exit_usage);
     return good ? exit_held : exit_failed;
   }
 

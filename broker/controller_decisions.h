@@ -1,5 +1,4 @@
-// What the controller decides: pure functions from the image and a request to records and a response (decide -> log -> replay).
-// They change nothing; the records do, once they are durable and replayed. Error codes and rules are Kafka's.
+// The controller's decisions (raft/controller) for a node that is its own controller, from its own configuration.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +12,16 @@
 #include "protocol/messages/create_topics.h"
 #include "protocol/messages/delete_topics.h"
 #include "protocol/messages/incremental_alter_configs.h"
+#include "raft/controller/configs.h"
+#include "raft/controller/decision.h"
 
 namespace squall::broker {
 
-template <class Response>
-struct Decision {
-  std::vector<MetadataRecord> records;  // empty: nothing is to be logged
-  Response response;
-};
+using raft::check_topic_name;
+using raft::Decision;
+using raft::producer_id_block;
+using raft::ProducerIdBlock;
+using raft::records_per_operation_max;
 
 // What decisions are taken from. `random` draws topic ids.
 struct DecisionInput {
@@ -28,10 +29,6 @@ struct DecisionInput {
   const BrokerConfig& config;
   Random& random;
 };
-
-// Most records that one operation may make, as in Kafka's controller.
-inline constexpr std::size_t records_per_operation_max = 10'000;
-inline constexpr std::int64_t producer_id_block = 1000;
 
 [[nodiscard]] Decision<protocol::CreateTopicsResponse> decide_create_topics(const DecisionInput& input,
                                                                             const protocol::CreateTopicsRequest& request);
@@ -41,11 +38,6 @@ inline constexpr std::int64_t producer_id_block = 1000;
     const DecisionInput& input, const protocol::CreatePartitionsRequest& request);
 [[nodiscard]] Decision<protocol::IncrementalAlterConfigsResponse> decide_alter_configs(
     const DecisionInput& input, const protocol::IncrementalAlterConfigsRequest& request);
-
-struct ProducerIdBlock {
-  std::int64_t first = 0;
-  std::int64_t count = 0;
-};
 [[nodiscard]] Decision<ProducerIdBlock> decide_producer_id_block(const DecisionInput& input);
 
 // The records that a new cluster begins with: feature levels.
@@ -57,8 +49,5 @@ struct Registration {
   std::vector<Uuid> log_dirs;
 };
 [[nodiscard]] std::vector<MetadataRecord> registration_records(const BrokerConfig& config, const Registration& registration);
-
-// What is wrong with `name` as the name of a topic, or nothing.
-[[nodiscard]] std::optional<std::string> check_topic_name(std::string_view name);
 
 }  // namespace squall::broker

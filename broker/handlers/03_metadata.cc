@@ -12,12 +12,6 @@ namespace {
 using protocol::ErrorCode;
 using Answer = protocol::MetadataResponse::MetadataResponseTopic;
 
-std::vector<std::int32_t> ids(const std::vector<NodeId>& nodes) {
-  std::vector<std::int32_t> result;
-  for (const NodeId node : nodes) result.push_back(node.value());
-  return result;
-}
-
 void describe(const BrokerState& broker, const TopicImage& topic, Answer& answer) {
   answer.name = topic.name;
   answer.topic_id = topic.id;
@@ -28,8 +22,8 @@ void describe(const BrokerState& broker, const TopicImage& topic, Answer& answer
     partition.partition_index = static_cast<std::int32_t>(i);
     partition.leader_id = image.leader.value();
     partition.leader_epoch = image.leader_epoch.value();
-    partition.replica_nodes = ids(image.replicas);
-    partition.isr_nodes = ids(image.in_sync_replicas);
+    partition.replica_nodes = image.replicas.ids();
+    partition.isr_nodes = image.in_sync_replicas.ids();
     const PartitionRef& held = broker.partitions->find(topic.name, partition.partition_index);
     if (image.leader == broker.config.node_id && held != nullptr && !held->online()) {
       partition.error_code = wire(ErrorCode::leader_not_available);

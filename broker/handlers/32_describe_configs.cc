@@ -97,6 +97,8 @@ void describe(const BrokerState& broker, const Resource& resource, const protoco
       // Without a name: the cluster-wide dynamic defaults, of which there are none.
       if (!resource.resource_name.empty()) describe_broker(broker, resource, request, result);
       return;
+    case ConfigResource::client_metrics:
+    case ConfigResource::group: break;
   }
   refuse(result, ErrorCode::invalid_request, "Unsupported resource type.");
 }

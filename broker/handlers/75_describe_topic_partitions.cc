@@ -13,12 +13,6 @@ using protocol::ErrorCode;
 using Request = protocol::DescribeTopicPartitionsRequest;
 using Response = protocol::DescribeTopicPartitionsResponse;
 
-std::vector<std::int32_t> ids(const std::vector<NodeId>& nodes) {
-  std::vector<std::int32_t> result;
-  for (const NodeId node : nodes) result.push_back(node.value());
-  return result;
-}
-
 // Sorted names to describe, from the cursor on.
 std::set<std::string> wanted_topics(const Request& request, const MetadataImage& image) {
   std::set<std::string> names;
@@ -43,10 +37,10 @@ std::optional<std::int32_t> describe(const TopicImage& topic, std::int32_t first
     partition.partition_index = i;
     partition.leader_id = image.leader.value();
     partition.leader_epoch = image.leader_epoch.value();
-    partition.replica_nodes = ids(image.replicas);
-    partition.isr_nodes = ids(image.in_sync_replicas);
-    partition.eligible_leader_replicas.emplace();
-    partition.last_known_elr.emplace();
+    partition.replica_nodes = image.replicas.ids();
+    partition.isr_nodes = image.in_sync_replicas.ids();
+    partition.eligible_leader_replicas = image.eligible_leader_replicas.ids();
+    partition.last_known_elr = image.last_known_leaders.ids();
   }
   return std::nullopt;
 }

@@ -169,9 +169,10 @@ TEST(TopicConfigs, AListGrowsNoLongerThanAStringMayBe) {
   const auto made = parsed("");
   MetadataImage image;
   const auto topic = std::make_shared<TopicImage>();
-  image.topics["orders"] = topic;
+  image.topics.set("orders", topic);
   const std::string key = "leader.replication.throttled.replicas";
-  image.configs[{ConfigResource::topic, "orders"}][key] = std::string(20'000, 'a');
+  image.configs.set({ConfigResource::topic, "orders"},
+                    std::make_shared<const ConfigValues>(ConfigValues{{key, std::string(20'000, 'a')}}));
   protocol::IncrementalAlterConfigsRequest request;
   auto& resource = request.resources.emplace_back();
   resource.resource_type = static_cast<std::int8_t>(ConfigResource::topic);

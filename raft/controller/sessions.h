@@ -1,0 +1,49 @@
+// What the active controller remembers of brokers between their heartbeats. Soft: lost with the leadership, made anew with it.
+//
+// A broker's session lasts `session_timeout` from its last heartbeat, or from the controller's election: whoever was alive
+// under the old controller gets a full session under the new one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "base/time.h"
+#include "base/types.h"
+#include "raft/metadata/metadata_image.h"
+
+namespace squall::raft {
+
+class Sessions {
+ public:
+  explicit Sessions(Duration timeout) : timeout_{timeout} {}
+
+  void begin(const MetadataImage& image, Instant now);
+  void clear() { sessions_.clear(); }
+  // A heartbeat or a registration. `metadata_offset` is that of the last record that the broker has replayed.
+  void touch(NodeId broker, std::int64_t epoch, Instant now, Offset metadata_offset);
+  void forget(NodeId broker) { sessions_.erase(broker); }
+  // The broker may stop once all active brokers have replayed the record at `offset`.
+  void shuts_down(NodeId broker, Offset offset);
+
+  [[nodiscard]] bool is_valid(NodeId broker, std::int64_t epoch, Instant now) const;
+  [[nodiscard]] std::optional<Offset> shutdown_offset(NodeId broker) const;
+  // The last record that all active brokers have replayed; nothing if there are no active brokers.
+  [[nodiscard]] std::optional<Offset> lowest_active_offset(const MetadataImage& image) const;
+  // The unfenced broker that was silent for longest, if that is too long.
+  [[nodiscard]] std::optional<NodeId> stale(const MetadataImage& image, Instant now) const;
+  [[nodiscard]] Duration timeout() const { return timeout_; }
+
+ private:
+  struct Session {
+    std::int64_t epoch = -1;
+    Instant last_contact{};
+    Offset metadata_offset = no_offset;
+    std::optional<Offset> shutdown_offset;
+  };
+
+  Duration timeout_;
+  std::map<NodeId, Session> sessions_;
+};
+
+}  // namespace squall::raft

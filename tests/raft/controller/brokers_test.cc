@@ -1,0 +1,287 @@
+// Registration, heartbeats, fencing, controlled shutdown (KIP-631, KIP-841).
+#include "tests/raft/controller/fixture.h"
+
+namespace squall::raft {
+namespace {
+
+using protocol::ErrorCode;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST(Registration, ABrokersEpochIsTheOffsetOfItsRegistrationAndItStartsFenced) {
+  Cluster cluster;
+  const Offset end = cluster.controller.image()->end_offset;
+  const auto answer = cluster.register_broker(0);
+  EXPECT_EQ(code(answer.error_code), ErrorCode::none);
+  EXPECT_EQ(answer.broker_epoch, end.value());
+  EXPECT_TRUE(cluster.controller.image()->brokers.get(NodeId{0})->fenced);
+}
+
+// KAFKA-16952: the answer to a registration was lost, and the broker asks again.
+TEST(Registration, TheSameIncarnationKeepsEpochAndState) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  cluster.create("t", {{0, 1}});
+  const std::int64_t epoch = cluster.epoch_of(0);
+  EXPECT_EQ(cluster.register_broker(0).broker_epoch, epoch);
+  EXPECT_FALSE(cluster.controller.image()->brokers.get(NodeId{0})->fenced);
+  EXPECT_EQ(told(cluster.partition("t")), "leader 0 isr[0,1] replicas[0,1]");
+}
+
+TEST(Registration, AnotherIncarnationWaitsForTheSessionOfTheFirst) {
+  Cluster cluster;
+  cluster.start_brokers(1);
+  EXPECT_EQ(code(cluster.register_broker(0, 2).error_code), ErrorCode::duplicate_broker_registration);
+  cluster.pass(seconds{9});
+  EXPECT_EQ(code(cluster.register_broker(0, 2).error_code), ErrorCode::none);
+}
+
+TEST(Registration, AnotherIncarnationNeedNotWaitForOneThatShutsDown) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  cluster.create("t", {{0, 1}});
+  cluster.heartbeat(0, false, true);
+  ASSERT_TRUE(cluster.controller.image()->brokers.get(NodeId{0})->in_controlled_shutdown);
+  EXPECT_EQ(code(cluster.register_broker(0, 2).error_code), ErrorCode::none);
+}
+
+TEST(Registration, IsRefused) {
+  struct Row {
+    const char* why;
+    void (*spoil)(protocol::BrokerRegistrationRequest&);
+    ErrorCode error;
+  };
+  const std::vector<Row> table{
+      {"of another cluster", [](auto& r) { r.cluster_id = "other"; }, ErrorCode::inconsistent_cluster_id},
+      {"without listeners", [](auto& r) { r.listeners.clear(); }, ErrorCode::invalid_registration},
+      {"without directories", [](auto& r) { r.log_dirs.clear(); }, ErrorCode::invalid_registration},
+      {"with a directory twice", [](auto& r) { r.log_dirs.push_back(r.log_dirs[0]); }, ErrorCode::invalid_registration},
+      {"with a directory of broker 0", [](auto& r) { r.log_dirs = {Uuid{500, 0}}; }, ErrorCode::invalid_registration},
+      {"with a reserved directory", [](auto& r) { r.log_dirs = {Uuid{0, 5}}; }, ErrorCode::invalid_registration},
+      {"without metadata.version", [](auto& r) { r.features.clear(); }, ErrorCode::unsupported_version},
+      {"from ZooKeeper", [](auto& r) { r.is_migrating_zk_broker = true; }, ErrorCode::unsupported_version},
+  };
+  for (const Row& row : table) {
+    Cluster cluster;
+    cluster.start_brokers(1);
+    protocol::BrokerRegistrationRequest request;
+    request.broker_id = 1;
+    request.cluster_id = test_cluster;
+    request.incarnation_id = Uuid{1, 1};
+    request.listeners.push_back({.name = "PLAINTEXT", .host = "b", .port = 1, .security_protocol = 0});
+    request.features.push_back({.name = "metadata.version", .min_supported_version = 7, .max_supported_version = 29});
+    request.log_dirs = {Uuid{500, 1}};
+    row.spoil(request);
+    EXPECT_EQ(code(cluster.submit(request).error_code), row.error) << row.why;
+  }
+}
+
+TEST(Heartbeat, UnfencesWhoHasReplayedItsOwnRegistration) {
+  Cluster cluster;
+  cluster.register_broker(0);
+  protocol::BrokerHeartbeatRequest request;
+  request.broker_id = 0;
+  request.broker_epoch = cluster.epoch_of(0);
+  request.current_metadata_offset = request.broker_epoch - 1;
+  auto answer = cluster.submit(request);
+  EXPECT_TRUE(answer.is_fenced);
+  EXPECT_FALSE(answer.is_caught_up);
+  request.current_metadata_offset = request.broker_epoch;
+  answer = cluster.submit(request);
+  EXPECT_FALSE(answer.is_fenced);
+  EXPECT_TRUE(answer.is_caught_up);
+}
+
+TEST(Heartbeat, OfAnotherEpochIsStale) {
+  Cluster cluster;
+  cluster.start_brokers(1);
+  protocol::BrokerHeartbeatRequest request;
+  request.broker_id = 0;
+  request.broker_epoch = cluster.epoch_of(0) + 1;
+  EXPECT_EQ(code(cluster.submit(request).error_code), ErrorCode::stale_broker_epoch);
+  request.broker_id = 5;
+  EXPECT_EQ(code(cluster.submit(request).error_code), ErrorCode::stale_broker_epoch);
+}
+
+TEST(Fencing, MovesLeadershipsAndLeavesTheLastReplicaInTheIsr) {
+  Cluster cluster;
+  cluster.start_brokers(3);
+  cluster.create("t", {{0, 1, 2}, {1, 2, 0}});
+  cluster.create("single", {{0}});
+  cluster.fence(0);
+  EXPECT_EQ(told(cluster.partition("t", 0)), "leader 1 isr[1,2] replicas[0,1,2]");
+  EXPECT_EQ(told(cluster.partition("t", 1)), "leader 1 isr[1,2] replicas[1,2,0]");
+  EXPECT_EQ(told(cluster.partition("single")), "leader -1 isr[0] replicas[0]");
+  EXPECT_EQ(cluster.partition("t", 0).leader_epoch, LeaderEpoch{1});
+  EXPECT_EQ(cluster.partition("t", 1).leader_epoch, LeaderEpoch{0}) << "a shrink alone needs no new epoch (KAFKA-15021)";
+  cluster.heartbeat(0);
+  EXPECT_EQ(told(cluster.partition("single")), "leader 0 isr[0] replicas[0]");
+  EXPECT_EQ(told(cluster.partition("t", 0)), "leader 1 isr[1,2] replicas[0,1,2]") << "who comes back has to catch up first";
+}
+
+// KAFKA-13173: the second change must not be taken from the state before the first.
+TEST(Fencing, OfTwoSilentBrokersAtOnceHappensOneByOne) {
+  Cluster cluster;
+  cluster.start_brokers(3);
+  cluster.create("t", {{0, 1, 2}});
+  cluster.pass(seconds{5});
+  cluster.heartbeat(2);
+  cluster.pass(milliseconds{5200});
+  cluster.tick();
+  EXPECT_EQ(told(cluster.partition("t")), "leader 2 isr[2] replicas[0,1,2]");
+  EXPECT_TRUE(cluster.controller.image()->brokers.get(NodeId{0})->fenced);
+  EXPECT_TRUE(cluster.controller.image()->brokers.get(NodeId{1})->fenced);
+}
+
+TEST(Fencing, ComesWithinAnEighthOfTheSessionAfterItsEnd) {
+  Cluster cluster;
+  cluster.start_brokers(1);
+  const Instant start = cluster.now;
+  while (!cluster.controller.image()->brokers.get(NodeId{0})->fenced) {
+    ASSERT_LT(cluster.now - start, seconds{20});
+    cluster.now = cluster.controller.next_deadline();
+    cluster.tick();
+  }
+  EXPECT_GE(cluster.now - start, seconds{9});
+  EXPECT_LE(cluster.now - start, seconds{9} + milliseconds{1125});
+}
+
+TEST(Fencing, ANewControllerGivesEverybodyAFullSession) {
+  Cluster cluster;
+  cluster.start_brokers(1);
+  cluster.pass(seconds{8});
+  cluster.controller.resign();
+  cluster.take(cluster.controller.become_active(LeaderEpoch{2}, cluster.now));
+  cluster.pass(seconds{8});
+  cluster.tick();
+  EXPECT_FALSE(cluster.controller.image()->brokers.get(NodeId{0})->fenced);
+}
+
+TEST(ControlledShutdown, MovesLeadershipsAndAllowsToStopWhenAllKnow) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  cluster.create("t", {{0, 1}});
+  auto answer = cluster.heartbeat(0, false, true);
+  EXPECT_FALSE(answer.should_shut_down);
+  EXPECT_FALSE(answer.is_fenced) << "it serves until others have taken over";
+  EXPECT_EQ(told(cluster.partition("t")), "leader 1 isr[1] replicas[0,1]");
+  EXPECT_FALSE(cluster.heartbeat(0, false, true).should_shut_down) << "broker 1 does not know of its leadership";
+  cluster.heartbeat(1);
+  answer = cluster.heartbeat(0, false, true);
+  EXPECT_TRUE(answer.should_shut_down);
+  EXPECT_TRUE(answer.is_fenced);
+}
+
+TEST(ControlledShutdown, GoesOnUnderANewControllerWithoutWaitingForMoreRecords) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  cluster.create("t", {{0, 1}});
+  cluster.heartbeat(0, false, true);
+  cluster.controller.resign();
+  cluster.take(cluster.controller.become_active(LeaderEpoch{2}, cluster.now));
+  EXPECT_FALSE(cluster.heartbeat(0, false, true).should_shut_down) << "broker 1 has not been heard of";
+  cluster.heartbeat(1);
+  EXPECT_TRUE(cluster.heartbeat(0, false, true).should_shut_down);
+}
+
+TEST(ControlledShutdown, WhoseSessionEndsOnTheWayIsNotUnfencedAgain) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  cluster.create("t", {{0, 1}});
+  cluster.heartbeat(0, false, true);
+  cluster.pass(seconds{9});
+  cluster.heartbeat(1);
+  cluster.pass(seconds{1});
+  cluster.tick();
+  EXPECT_TRUE(cluster.heartbeat(0).is_fenced);
+  EXPECT_TRUE(cluster.heartbeat(0, false, true).should_shut_down);
+}
+
+TEST(ControlledShutdown, OfABrokerThatLeadsNothingIsAtOnce) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  EXPECT_TRUE(cluster.heartbeat(1, false, true).should_shut_down);
+}
+
+// KAFKA-13916, KIP-841
+TEST(ControlledShutdown, ABrokerThatShutsDownIsNotLetBackIntoAnIsr) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  cluster.create("t", {{0, 1}});
+  cluster.heartbeat(0, false, true);
+  EXPECT_EQ(code(cluster.change_isr("t", {1, 0}).error_code), ErrorCode::ineligible_replica);
+}
+
+TEST(Unregistration, RemovesTheBrokerFromAllItIsIn) {
+  Cluster cluster{elr_features};
+  cluster.start_brokers(3);
+  cluster.create("t", {{0, 1, 2}}, {{"min.insync.replicas", "3"}});
+  cluster.fence(0);
+  ASSERT_EQ(told(cluster.partition("t")), "leader 1 isr[1,2] elr[0] replicas[0,1,2]");
+  protocol::UnregisterBrokerRequest request;
+  request.broker_id = 0;
+  EXPECT_EQ(code(cluster.submit(request).error_code), ErrorCode::none);
+  EXPECT_EQ(told(cluster.partition("t")), "leader 1 isr[1,2] replicas[0,1,2]");
+  EXPECT_EQ(code(cluster.submit(request).error_code), ErrorCode::broker_id_not_registered);
+}
+
+TEST(Directories, AFailedOneTakesItsReplicasOutOfTheIsr) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  protocol::BrokerRegistrationRequest request;
+  request.broker_id = 2;
+  request.cluster_id = test_cluster;
+  request.incarnation_id = Uuid{9, 9};
+  request.listeners.push_back({.name = "PLAINTEXT", .host = "b", .port = 1, .security_protocol = 0});
+  request.features.push_back({.name = "metadata.version", .min_supported_version = 7, .max_supported_version = 29});
+  request.log_dirs = {Uuid{600, 1}, Uuid{600, 2}};
+  cluster.submit(request);
+  cluster.heartbeat(2);
+  cluster.create("t", {{2, 0}, {2, 1}});
+  // The broker placed them: one in each directory.
+  for (std::int32_t i = 0; i < 2; ++i) {
+    protocol::PartitionChangeRecord placed;
+    placed.topic_id = cluster.id_of("t");
+    placed.partition_id = i;
+    placed.directories = {{Uuid{600, static_cast<std::uint64_t>(i) + 1}, Uuid{500, static_cast<std::uint64_t>(i)}}};
+    cluster.controller.resign();
+    cluster.take({placed});
+    cluster.take(cluster.controller.become_active(LeaderEpoch{2}, cluster.now));
+  }
+  protocol::BrokerHeartbeatRequest beat;
+  beat.broker_id = 2;
+  beat.broker_epoch = cluster.epoch_of(2);
+  beat.current_metadata_offset = cluster.controller.image()->end_offset.value();
+  beat.offline_log_dirs = {Uuid{600, 1}};
+  cluster.submit(beat);
+  EXPECT_EQ(told(cluster.partition("t", 0)), "leader 0 isr[0] replicas[2,0]");
+  EXPECT_EQ(told(cluster.partition("t", 1)), "leader 2 isr[2,1] replicas[2,1]");
+}
+
+TEST(ControllerRegistration, KeepsWhatTheControllerCanDo) {
+  Cluster cluster;
+  protocol::ControllerRegistrationRequest request;
+  request.controller_id = 3001;
+  request.incarnation_id = Uuid{3, 3};
+  request.listeners.push_back({.name = "CONTROLLER", .host = "c", .port = 9093, .security_protocol = 0});
+  request.features.push_back({.name = "metadata.version", .min_supported_version = 7, .max_supported_version = 28});
+  EXPECT_EQ(code(cluster.submit(request).error_code), ErrorCode::unsupported_version) << "29 is finalized";
+  request.features[0].max_supported_version = 29;
+  EXPECT_EQ(code(cluster.submit(request).error_code), ErrorCode::none);
+  EXPECT_EQ(cluster.controller.image()->controllers.get(NodeId{3001})->endpoints[0].port, 9093);
+}
+
+TEST(ProducerIds, NoBlockIsHandedOutTwice) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  protocol::AllocateProducerIdsRequest request;
+  request.broker_id = 1;
+  request.broker_epoch = cluster.epoch_of(1);
+  EXPECT_EQ(cluster.submit(request).producer_id_start, 0);
+  EXPECT_EQ(cluster.submit(request).producer_id_start, 1000);
+  request.broker_epoch = 0;
+  EXPECT_EQ(code(cluster.submit(request).error_code), ErrorCode::stale_broker_epoch);
+}
+
+}  // namespace
+}  // namespace squall::raft

@@ -131,9 +131,9 @@ void Cluster::fail(std::size_t position) {
 void Cluster::flush(std::size_t index) {
   if (failure_ || !up(index) || nodes_[index]->flushes.empty()) return;
   Node& node = change(index);
-  const Flush flush = node.flushes.front();
+  const auto [flush, covers] = node.flushes.front();
   node.flushes.erase(node.flushes.begin());
-  node.disk.flushed = std::max(node.disk.flushed, std::min(flush.end, node.disk.end()));
+  node.disk.flushed = std::max(node.disk.flushed, std::min(covers, node.disk.end()));
   step(index, Flushed{flush.epoch, flush.end});
 }
 
@@ -287,8 +287,9 @@ void Cluster::digest_node(Node& node) const {
   for (const Record& record : disk.records)
     hash = mix(hash, static_cast<std::uint64_t>(record.value * 64 + record.epoch.value()));
   for (const SnapshotFile& file : disk.snapshots) hash = mix(hash, static_cast<std::uint64_t>(file.snapshot.id.offset.value()));
-  for (const Flush& flush : node.flushes)
-    hash = mix(hash, static_cast<std::uint64_t>(flush.end.value() * 64 + flush.epoch.value()));
+  for (const auto& [flush, covers] : node.flushes) {
+    hash = mix(hash, static_cast<std::uint64_t>((flush.end.value() * 64 + flush.epoch.value()) * 1024 + covers.value()));
+  }
   for (const auto& [token, message] : node.asked) hash = mix(hash, message->digest);
   node.digest = hash | 1;
 }
@@ -386,8 +387,9 @@ void Cluster::apply_log(std::size_t index, const Message* cause, const LogOperat
             if (one.end < disk.start || one.end > disk.end()) return fail_check("a log is cut outside of itself");
             disk.records.resize(static_cast<std::size_t>(one.end - disk.start));
             disk.flushed = std::min(disk.flushed, one.end);
+            for (PendingFlush& pending : node.flushes) pending.covers = std::min(pending.covers, one.end);
           },
-          [&](const Flush& one) { node.flushes.push_back(one); },
+          [&](const Flush& one) { node.flushes.push_back({one, one.end}); },
           [&](const WriteSnapshot& one) {
             SQUALL_ASSERT(cause != nullptr && cause->snapshot && cause->snapshot->snapshot.id == one.id,
                           "the snapshot of the response");

@@ -57,6 +57,12 @@ struct Message {
   std::uint64_t digest = 0;
 };
 
+// A sync under way. It covers what was written when it was asked for: what replaces that later is another matter.
+struct PendingFlush {
+  Flush flush;
+  Offset covers;
+};
+
 struct Node {
   QuorumConfig config;
   VoterSet initial_voters{};
@@ -65,7 +71,7 @@ struct Node {
   Disk disk;
   std::uint32_t life = 0;
   Instant now{};
-  std::vector<Flush> flushes{};                                   // under way, oldest first
+  std::vector<PendingFlush> flushes{};                            // oldest first
   std::optional<SnapshotFile> fetched{};                          // being downloaded
   std::optional<FinishSnapshot> finishing{};                      // SnapshotReady is to come
   std::map<std::uint64_t, std::shared_ptr<const Message>> asked;  // requests without a response yet, by token

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import unittest
 
-from harness import SEED, BrokerTest, consume, kcat, produce
+from harness import PROGRAM, SEED, BrokerTest, consume, kcat, produce
 
 VALUES = [b"value %05d " % i + b"x" * 600 for i in range(5000)]  # three segments of the smallest size
 STORAGE_FAILED, CORRUPT_METADATA, BAD_USAGE = 4, 5, 2
@@ -161,7 +161,8 @@ class BrokenFiles(BrokerTest):
                 os.setgroups([])
                 os.setgid(65534)
                 os.setuid(65534)
-            broker.launch(preexec_fn=unprivileged)
+            # Others may not be allowed to look into the folder that the build is in.
+            broker.launch(shutil.copy2(PROGRAM, self.directory / "squall-broker"), preexec_fn=unprivileged)
             self.assertEqual(broker.wait(), STORAGE_FAILED, broker.output())
             self.assertIn(str(target), broker.output())
         else:

@@ -47,10 +47,10 @@ class Broker:
         path.write_text("".join(f"{name}={value}\n" for name, value in self.properties.items()))
         return path
 
-    def launch(self, **popen):
+    def launch(self, program=PROGRAM, **popen):
         """Starts the process without waiting for it."""
         path = self.write_properties()
-        self.process = subprocess.Popen([str(PROGRAM), "--config", str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        self.process = subprocess.Popen([str(program), "--config", str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         text=True, errors="replace", **popen)
         self.lines = queue.Queue()
         self.said = []

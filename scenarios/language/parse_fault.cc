@@ -70,7 +70,7 @@ void parse_trigger(Section& section, FaultSpec& into) {
   }
   section.read("delay", Unit::duration, into.delay, {0, INT64_MAX});
   section.read("every", Unit::duration, into.every, {0, INT64_MAX});
-  if (into.every && into.every->greatest() == 0) section.fail("every", "must be more than 0");
+  if (into.every && into.every->greatest() < 1'000'000) section.fail("every", "must be at least 1ms");
   section.read("times", Unit::count, into.times, {0, INT64_MAX});
   section.read("chance", Unit::probability, into.chance);
 }
@@ -93,8 +93,14 @@ std::optional<Selector> parse_selector(Section& section, const ParameterInfo& in
 }
 
 Bounds parameter_bounds(const ParameterInfo& info) {
-  if (info.name == "by" || info.name == "ppm") return {};
-  if (info.name == "factor") return {factor_one, INT64_MAX};
+  constexpr std::int64_t million = 1'000'000;
+  constexpr std::int64_t millisecond = million;
+  if (info.name == "by") return {};
+  if (info.name == "ppm") return {1 - million, INT64_MAX};  // a clock never stands still
+  if (info.name == "factor") return {factor_one, 10'000 * factor_one};
+  if (info.name == "up" || info.name == "down") return {millisecond, INT64_MAX};
+  if (info.name == "rounds") return {1, 1'000};
+  if (info.name == "flips") return {1, million};
   return {0, INT64_MAX};
 }
 

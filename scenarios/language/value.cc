@@ -116,6 +116,9 @@ std::expected<Value, std::string> Value::parse_call(std::string_view name, std::
     if (!quantity) return std::unexpected(quantity.error());
     value.arguments_.push_back(*quantity);
   }
+  if ((value.shape_ == Shape::exponential || value.shape_ == Shape::normal) && value.arguments_[0] < 0) {
+    return std::unexpected(fmt::format("{}({}) has a negative mean", name, inside));
+  }
   const bool ordered = value.shape_ != Shape::uniform && value.shape_ != Shape::zipf;
   if (!ordered && value.arguments_[0] > value.arguments_[1]) {
     return std::unexpected(fmt::format("{}({}) has its bounds the wrong way round", name, inside));

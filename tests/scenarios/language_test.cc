@@ -171,6 +171,20 @@ TEST(Language, WhatWouldSilentlyDoNothingIsALocatedError) {
   for (const auto& [lines, error] : rows) EXPECT_EQ(error_of(with(lines)), error) << lines;
 }
 
+TEST(Language, RefusesWhatNoClockLinkOrMemoryCanBear) {
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {"every = \"1ns\"\nreset = {}\n", "must be at least 1ms"},
+      {"every = \"exponential(-1s)\"\nreset = {}\n", "has a negative mean"},
+      {"at = \"1s\"\nlatency = { add = \"normal(-50ms, 1ms)\" }\n", "has a negative mean"},
+      {"at = \"1s\"\nclock_drift = { ppm = -1000000 }\n", "must be at least -999999"},
+      {"at = \"1s\"\nflapping = { up = \"0s\" }\n", "must be at least 1ms"},
+      {"at = \"1s\"\nslow_cpu = { factor = 1e9 }\n", "must be at most 10000"},
+      {"at = \"1s\"\nreconnect_storm = { rounds = 1000000000 }\n", "must be at most 1000"},
+      {"at = \"1s\"\nbit_rot = { flips = 1000000000 }\n", "must be at most 1000000"},
+  };
+  for (const auto& [lines, error] : rows) EXPECT_THAT(error_of(with("[[fault]]\n" + lines)), HasSubstr(error)) << lines;
+}
+
 TEST(Language, EveryFaultIsAcceptedWithItsDefaults) {
   for (const FaultInfo& fault : all_faults()) {
     std::string parameters;

@@ -106,6 +106,13 @@ std::expected<void, StartError> open_metadata(BrokerState& state) {
     return failed(ExitCode::storage_failed, fmt::format("{}: cannot open the metadata log: {}; see to the disk and start again",
                                                         state.config.metadata_log_dir, log::to_string(log.error())));
   }
+  const bool others = std::ranges::any_of(state.logs->logs(), [&](const auto& held) { return held->partition() != name; });
+  if ((*log)->log_end_offset() == Offset{0} && others) {
+    return failed(ExitCode::corrupt_metadata,
+                  fmt::format("{}/{}-0: the metadata is gone, but there are logs of topics; restore the directory from a copy, "
+                              "or remove the log directories to begin anew",
+                              state.config.metadata_log_dir, metadata_topic));
+  }
   state.metadata = std::make_unique<LocalMetadataStore>(state.world, state.config, std::move(*log));
   if (auto opened = state.metadata->open(); !opened) {
     return failed(ExitCode::corrupt_metadata,

@@ -27,7 +27,7 @@ class Partition {
   [[nodiscard]] const log::TopicPartition& name() const { return name_; }
   [[nodiscard]] Uuid topic_id() const { return topic_id_; }
   [[nodiscard]] LeaderEpoch leader_epoch() const { return epoch_; }
-  [[nodiscard]] bool online() const { return log_ != nullptr && !removed_; }
+  [[nodiscard]] bool online() const { return log_ != nullptr && !log_->quarantined() && !removed_; }
   // Set once, when the topic is deleted; wakes all waiters.
   void remove();
   [[nodiscard]] bool removed() const { return removed_; }

@@ -115,6 +115,9 @@ class Log : public std::enable_shared_from_this<Log> {
   // Aborted transactions that overlap [from, upper_bound): what a read_committed fetch needs. May wait.
   std::expected<std::vector<AbortedTransaction>, LogError> aborted_transactions(Offset from, Offset upper_bound);
 
+  // Flushed records of it cannot be read: it refuses everything, until it is mended and loaded again.
+  [[nodiscard]] bool quarantined() const;
+
   // ---- offsets ----
   [[nodiscard]] Offset log_start_offset() const;
   [[nodiscard]] Offset log_end_offset() const;

@@ -93,6 +93,7 @@ const TopicPartition& Log::partition() const { return state_->partition; }
 Uuid Log::topic_id() const { return state_->topic_id; }
 const LogConfig& Log::config() const { return state_->config; }
 void Log::set_config(const LogConfig& config) { state_->config = config; }
+bool Log::quarantined() const { return state_->quarantined; }
 Offset Log::log_start_offset() const { return state_->log_start; }
 Offset Log::log_end_offset() const { return state_->log_end; }
 Offset Log::high_watermark() const { return state_->high_watermark; }

@@ -111,6 +111,26 @@ class BrokenFiles(BrokerTest):
         (broker.log_dir / "meta.properties").write_bytes(b"\0\1\2 garbage")
         self.assert_refuses(broker, CORRUPT_METADATA, "meta.properties")
 
+    def test_topics_whose_metadata_is_gone_are_not_forgotten(self):
+        broker = self.filled(clean=True)
+        metadata = broker.log_dir / "__cluster_metadata-0"
+        aside = self.directory / "aside"
+        shutil.move(metadata, aside)
+        self.assert_refuses(broker, CORRUPT_METADATA, "__cluster_metadata-0", "the metadata is gone")
+        shutil.rmtree(metadata)
+        shutil.move(aside, metadata)
+        broker.start()
+        self.assertEqual(consume(broker, "kept"), VALUES)
+
+    def test_a_log_that_cannot_be_read_is_not_an_empty_one(self):
+        broker = self.filled(clean=True)
+        with open(sorted(self.partition(broker).glob("*.log"))[-1], "r+b") as file:
+            file.truncate(1000)
+        broker.start()
+        run = kcat(broker, "-Q", "-t", "kept:0:-2", check=False)
+        self.assertIn(b"offsets_for_times failed", run.stderr)
+        self.assertEqual(run.stdout, b"")
+
     def test_a_directory_of_another_node_is_refused(self):
         broker = self.filled(clean=True)
         broker.properties["node.id"] = "2"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/quote.h"
 #include "broker/topic_config.h"
 #include "raft/controller/decision.h"
 
@@ -16,7 +17,7 @@ std::optional<std::string> BrokerConfigSchema::refuses(ConfigResource resource, 
   }
   std::string names;
   for (const std::string& key : keys) names += (names.empty() ? "" : ",") + key;
-  return fmt::format("Cannot update these configs dynamically: {}", raft::quoted(names));
+  return fmt::format("Cannot update these configs dynamically: {}", quote(names));
 }
 
 bool BrokerConfigSchema::knows(ConfigResource resource, std::string_view key) const {

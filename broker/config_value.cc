@@ -5,8 +5,8 @@
 #include <charconv>
 #include <vector>
 
+#include "base/quote.h"
 #include "broker/config_keys.h"
-#include "broker/quote.h"
 
 namespace squall::broker {
 namespace {

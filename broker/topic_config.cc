@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
-#include "broker/quote.h"
+#include "base/quote.h"
 #include "protocol/compression.h"
 
 namespace squall::broker {

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/quote.h"
 #include "broker/broker_state.h"
 #include "broker/handlers/handler.h"
-#include "broker/quote.h"
 #include "protocol/messages/describe_configs.h"
 
 namespace squall::broker {

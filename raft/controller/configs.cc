@@ -55,7 +55,7 @@ Verdict edit_list(const Target& target, const Alteration& change, std::string& v
   const bool append = static_cast<AlterOperation>(change.config_operation) == AlterOperation::append;
   if (!target.context.schema.is_list(target.resource, change.name)) {
     return Refusal{ErrorCode::invalid_config, fmt::format("Can't {} to key {} because its type is not LIST.",
-                                                          append ? "APPEND" : "SUBTRACT", quoted(change.name))};
+                                                          append ? "APPEND" : "SUBTRACT", quote(change.name))};
   }
   const auto now = target.context.schema.effective(target.resource, change.name, target.set,
                                                    target.context.image.config_of(ConfigResource::broker, ""));
@@ -76,14 +76,14 @@ Verdict new_value(const Target& target, const Alteration& change, std::string& v
     return Refusal{ErrorCode::invalid_request, fmt::format("Unknown operation type {}", change.config_operation)};
   }
   if (!change.value) {
-    return Refusal{ErrorCode::invalid_request, fmt::format("Null value not supported for : {}", quoted(change.name))};
+    return Refusal{ErrorCode::invalid_request, fmt::format("Null value not supported for : {}", quote(change.name))};
   }
   value = *change.value;
   if (static_cast<AlterOperation>(change.config_operation) != AlterOperation::set) {
     if (auto wrong = edit_list(target, change, value)) return wrong;
   }
   if (value.size() > protocol::string_bytes_max) {
-    return Refusal{ErrorCode::invalid_config, fmt::format("The value of {} would be longer than {} bytes.", quoted(change.name),
+    return Refusal{ErrorCode::invalid_config, fmt::format("The value of {} would be longer than {} bytes.", quote(change.name),
                                                           protocol::string_bytes_max)};
   }
   if (auto wrong = target.context.schema.check(target.resource, change.name, value)) {
@@ -107,7 +107,7 @@ void clear_eligible(const Target& target, Records& records) {
 Verdict alter_one(const Target& target, const Alteration& change, Records& records) {
   if (!target.context.schema.knows(target.resource, change.name)) {
     const std::string_view kind = target.resource == ConfigResource::topic ? "topic " : "";
-    return Refusal{ErrorCode::invalid_config, fmt::format("Unknown {}config name: {}", kind, quoted(change.name))};
+    return Refusal{ErrorCode::invalid_config, fmt::format("Unknown {}config name: {}", kind, quote(change.name))};
   }
   protocol::ConfigRecord record;
   record.resource_type = static_cast<std::int8_t>(target.resource);
@@ -134,7 +134,7 @@ Verdict check_broker_resource(const MetadataImage& image, const std::string& nam
   const auto parsed = std::from_chars(name.data(), name.data() + name.size(), id);
   if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size() || id < 0) {
     return Refusal{ErrorCode::invalid_request,
-                   fmt::format("Invalid broker name {}: it has to be a number, or empty for the default", quoted(name))};
+                   fmt::format("Invalid broker name {}: it has to be a number, or empty for the default", quote(name))};
   }
   if (image.brokers.contains(NodeId{id}) || image.controllers.contains(NodeId{id})) return std::nullopt;
   return Refusal{ErrorCode::broker_id_not_registered, fmt::format("No node with id {} found.", id)};
@@ -152,7 +152,7 @@ Verdict check_resource(const DecisionContext& context, const Alterations& resour
   if (type == ConfigResource::broker) return check_broker_resource(context.image, resource.resource_name);
   if (type == ConfigResource::topic && !context.image.topics.contains(resource.resource_name)) {
     return Refusal{ErrorCode::unknown_topic_or_partition,
-                   fmt::format("The topic '{}' does not exist.", quoted(resource.resource_name))};
+                   fmt::format("The topic '{}' does not exist.", quote(resource.resource_name))};
   }
   return std::nullopt;
 }
@@ -164,7 +164,7 @@ Verdict alter_resource(const DecisionContext& context, const Alterations& resour
   std::set<std::string_view> seen;
   for (const auto& change : resource.configs) {
     if (!seen.insert(change.name).second) {
-      return Refusal{ErrorCode::invalid_request, fmt::format("Error due to duplicate config keys: {}", quoted(change.name))};
+      return Refusal{ErrorCode::invalid_request, fmt::format("Error due to duplicate config keys: {}", quote(change.name))};
     }
     if (auto wrong = alter_one(target, change, records)) return wrong;
   }

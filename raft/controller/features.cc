@@ -22,13 +22,13 @@ Verdict check_support(const SupportedFeatures& features, std::string_view node, 
   if (level == 0 && supported == features.end()) return std::nullopt;
   if (supported == features.end()) {
     return invalid(fmt::format("Invalid update version {} for feature {}. {} does not support this feature.", level,
-                               quoted(feature), node));
+                               quote(feature), node));
   }
   // Level 0 turns a feature off, which anybody can do, but metadata.version.
   const bool off = level == 0 && feature != metadata_version_feature;
   if (off || supported->second.contains(level)) return std::nullopt;
-  return invalid(fmt::format("Invalid update version {} for feature {}. {} only supports versions {}-{}", level,
-                             quoted(feature), node, supported->second.min, supported->second.max));
+  return invalid(fmt::format("Invalid update version {} for feature {}. {} only supports versions {}-{}", level, quote(feature),
+                             node, supported->second.min, supported->second.max));
 }
 
 Verdict check_everybody(const DecisionContext& context, std::string_view feature, std::int16_t level) {
@@ -52,11 +52,11 @@ Verdict check_direction(const Update& update, UpgradeType type, std::int16_t now
     return invalid(
         fmt::format("Invalid update version {} for feature {}. Can't downgrade the version of this feature without "
                     "setting the upgrade type to either safe or unsafe downgrade.",
-                    update.max_version_level, quoted(update.feature)));
+                    update.max_version_level, quote(update.feature)));
   }
   if (update.max_version_level > now) {
     return invalid(fmt::format("Invalid update version {} for feature {}. Can't downgrade to a newer version.",
-                               update.max_version_level, quoted(update.feature)));
+                               update.max_version_level, quote(update.feature)));
   }
   if (update.feature != metadata_version_feature) return std::nullopt;
   if (type == UpgradeType::unsafe_downgrade) {
@@ -71,12 +71,12 @@ Verdict check_direction(const Update& update, UpgradeType type, std::int16_t now
 
 Verdict check_update(const DecisionContext& context, const Update& update, std::set<std::string_view>& seen) {
   if (!seen.insert(update.feature).second) {
-    return Refusal{ErrorCode::invalid_request, fmt::format("Feature {} is updated twice.", quoted(update.feature))};
+    return Refusal{ErrorCode::invalid_request, fmt::format("Feature {} is updated twice.", quote(update.feature))};
   }
   if (update.upgrade_type < 1 || update.upgrade_type > 3) {
     return invalid("The controller does not support the given upgrade type.");
   }
-  if (update.max_version_level < 0) return invalid(fmt::format("The level of {} is negative.", quoted(update.feature)));
+  if (update.max_version_level < 0) return invalid(fmt::format("The level of {} is negative.", quote(update.feature)));
   // Version 0 of the request has no type, but a flag.
   const UpgradeType type = update.allow_downgrade ? UpgradeType::safe_downgrade : static_cast<UpgradeType>(update.upgrade_type);
   if (auto wrong = check_everybody(context, update.feature, update.max_version_level)) return wrong;

@@ -64,7 +64,7 @@ Verdict check_count(const Wanted& wanted, std::size_t partitions, std::size_t re
   const auto now = static_cast<std::int64_t>(partitions);
   if (wanted.count < now) {
     return Refusal{ErrorCode::invalid_partitions,
-                   fmt::format("The topic {} currently has {} partition(s); {} would not be an increase.", quoted(wanted.name),
+                   fmt::format("The topic {} currently has {} partition(s); {} would not be an increase.", quote(wanted.name),
                                now, wanted.count)};
   }
   if (wanted.count == now) {

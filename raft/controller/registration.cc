@@ -25,7 +25,7 @@ Verdict check_features(const MetadataImage& image, NodeId node, const Features& 
     if (fits) continue;
     return Refusal{ErrorCode::unsupported_version,
                    fmt::format("Unable to register because node {} does not support version {} of the feature {}", node, level,
-                               quoted(name))};
+                               quote(name))};
   }
   return std::nullopt;
 }
@@ -80,7 +80,7 @@ Verdict check_registration(const DecisionContext& context, const Sessions& sessi
   const NodeId id{request.broker_id};
   if (request.cluster_id != context.settings.cluster_id) {
     return Refusal{ErrorCode::inconsistent_cluster_id, fmt::format("Expected cluster ID {}, but got cluster ID {}",
-                                                                   context.settings.cluster_id, quoted(request.cluster_id))};
+                                                                   context.settings.cluster_id, quote(request.cluster_id))};
   }
   if (request.broker_id < 0) return Refusal{ErrorCode::invalid_registration, "A broker id is not negative."};
   if (request.listeners.empty()) {

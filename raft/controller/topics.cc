@@ -21,7 +21,7 @@ Verdict check_collision(const MetadataImage& image, std::string_view name) {
   const std::string* other = key.empty() ? nullptr : image.colliding_names.get(key);
   if (other == nullptr || *other == name) return std::nullopt;
   return Refusal{ErrorCode::invalid_topic_exception,
-                 fmt::format("Topic '{}' collides with existing topic: {}", quoted(name), quoted(*other))};
+                 fmt::format("Topic '{}' collides with existing topic: {}", quote(name), quote(*other))};
 }
 
 using Assignments = std::vector<Assignment>;
@@ -97,10 +97,10 @@ Verdict check_configs(const ConfigSchema& schema, const protocol::CreateTopicsRe
   for (const auto& config : topic.configs) {
     if (!config.value) {
       return Refusal{ErrorCode::invalid_config,
-                     fmt::format("Null value not supported for topic configs: {}", quoted(config.name))};
+                     fmt::format("Null value not supported for topic configs: {}", quote(config.name))};
     }
     if (!schema.knows(ConfigResource::topic, config.name)) {
-      return Refusal{ErrorCode::invalid_config, fmt::format("Unknown topic config name: {}", quoted(config.name))};
+      return Refusal{ErrorCode::invalid_config, fmt::format("Unknown topic config name: {}", quote(config.name))};
     }
     if (auto wrong = schema.check(ConfigResource::topic, config.name, *config.value)) {
       return Refusal{ErrorCode::invalid_config, *wrong};
@@ -124,7 +124,7 @@ Verdict create_one(const DecisionContext& context, const protocol::CreateTopicsR
     return Refusal{ErrorCode::topic_authorization_failed, "Creation of internal topic __cluster_metadata is prohibited."};
   }
   if (context.image.topics.contains(topic.name)) {
-    return Refusal{ErrorCode::topic_already_exists, fmt::format("Topic '{}' already exists.", quoted(topic.name))};
+    return Refusal{ErrorCode::topic_already_exists, fmt::format("Topic '{}' already exists.", quote(topic.name))};
   }
   if (auto wrong = check_collision(context.image, topic.name)) return wrong;
   Layout layout = topic.assignments.empty() ? automatic_layout(context, topic) : manual_layout(context.image, topic);
@@ -169,7 +169,7 @@ std::optional<std::string> check_topic_name(std::string_view name) {
   if (name.empty()) return "Topic name is invalid: the empty string is not allowed";
   if (name == "." || name == "..") return "Topic name is invalid: '.' or '..' is not allowed";
   if (name.size() > longest) {
-    return fmt::format("Topic name is invalid: the length of '{}' is longer than the max allowed length {}", quoted(name),
+    return fmt::format("Topic name is invalid: the length of '{}' is longer than the max allowed length {}", quote(name),
                        longest);
   }
   const bool legal = std::ranges::all_of(name, [](char c) {
@@ -178,7 +178,7 @@ std::optional<std::string> check_topic_name(std::string_view name) {
   if (legal) return std::nullopt;
   return fmt::format(
       "Topic name is invalid: '{}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
-      quoted(name));
+      quote(name));
 }
 
 Decision<protocol::CreateTopicsResponse> decide_create_topics(const DecisionContext& context,
@@ -199,7 +199,7 @@ Decision<protocol::CreateTopicsResponse> decide_create_topics(const DecisionCont
       refusal = Refusal{ErrorCode::invalid_request, "Duplicate topic name."};
     } else if (!flat_names.insert(flat_name(topic.name)).second) {
       refusal = Refusal{ErrorCode::invalid_topic_exception,
-                        fmt::format("Topic '{}' collides with another topic of the same request.", quoted(topic.name))};
+                        fmt::format("Topic '{}' collides with another topic of the same request.", quote(topic.name))};
     } else {
       refusal = create_one(context, topic, decision.records, result);
     }

@@ -1,5 +1,4 @@
 // What is refused, and in which words.
-#include "broker/quote.h"
 #include "protocol/error_code.h"
 #include "protocol/messages/api_versions.h"
 #include "protocol/messages/create_partitions.h"
@@ -18,21 +17,6 @@ using RefusalsTest = BrokerTest;
 
 const std::string huge(32'767, 'x');  // as long as a string of the protocol may be
 constexpr std::size_t message_bytes_max = 1'000;
-
-TEST(Quote, CutsWhatIsLongAndShowsWhatIsNotPrintable) {
-  struct Row {
-    std::string text;
-    std::string quoted;
-  };
-  const std::string full(100, 'a');
-  const std::vector<Row> rows{{"", ""},
-                              {"retention.ms", "retention.ms"},
-                              {std::string{"a\0b\n\x7F", 5}, "a\\x00b\\x0a\\x7f"},
-                              {"\xC3\xA4", "\\xc3\\xa4"},
-                              {full, full},
-                              {full + "b", full + "... (101 bytes)"}};
-  for (const Row& row : rows) EXPECT_EQ(quote(row.text), row.quoted);
-}
 
 TEST_F(RefusalsTest, AnErrorThatQuotesALongValueIsStillAnswered) {
   start();

@@ -5,11 +5,11 @@
 #include <string>
 #include <string_view>
 
-namespace squall::broker {
+namespace squall {
 
 inline constexpr std::size_t quoted_bytes_max = 100;
 
 // The first `quoted_bytes_max` bytes of `text`; those that are not printable ASCII as `\xNN`. What is left out is told of.
 [[nodiscard]] std::string quote(std::string_view text);
 
-}  // namespace squall::broker
+}  // namespace squall

@@ -1,10 +1,10 @@
-#include "broker/quote.h"
+#include "base/quote.h"
 
 #include <fmt/format.h>
 
 #include <iterator>
 
-namespace squall::broker {
+namespace squall {
 
 std::string quote(std::string_view text) {
   std::string quoted;
@@ -20,4 +20,4 @@ std::string quote(std::string_view text) {
   return quoted;
 }
 
-}  // namespace squall::broker
+}  // namespace squall

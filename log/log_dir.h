@@ -67,7 +67,7 @@ class LogDir {
 
   // Fibers that logs start (flushes) are inside while they run.
   [[nodiscard]] runtime::Gate& gate() { return gate_; }
-  [[nodiscard]] runtime::World& world() { return world_; }
+  [[nodiscard]] runtime::World& world() const { return world_; }
 
   Uuid directory_id;
   std::unique_ptr<runtime::FileLock> lock;

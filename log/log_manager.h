@@ -84,7 +84,7 @@ class LogManager {
   // metadata of another topic id means a stray of a deleted topic: it is set aside first (KAFKA-14616). The log of a known
   // partition may be in a directory that is offline: while there is one, storage_error instead of a second, empty log.
   std::expected<std::shared_ptr<Log>, LogError> create_log(const TopicPartition& partition, Uuid topic_id,
-                                                           PartitionAge age = PartitionAge::made_now);
+                                                           PartitionAge age = PartitionAge::known);
   // Renames the directory to `<name>.<id>-delete` (durable when it returns); its files go after file.delete.delay.ms.
   std::expected<void, LogError> remove_log(const TopicPartition& partition);
   // Renames it to `<name>.<id>-stray`: kept for the operator, served to nobody.

@@ -54,6 +54,11 @@ std::expected<void, LogError> LogState::usable() const {
   return {};
 }
 
+void LogState::quarantine(Offset at, std::string_view reason) {
+  quarantined = true;
+  world.emit(runtime::EventName::log_quarantined, {{"partition", name}, {"at", at.value()}, {"reason", reason}});
+}
+
 std::unexpected<LogError> LogState::failed(runtime::IoError error, std::string_view what) {
   if (removed && error == runtime::IoError::not_found) return std::unexpected(LogError::not_found);
   return std::unexpected(dir->fail(error, what));

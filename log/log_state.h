@@ -55,7 +55,7 @@ struct LogState {
   bool flush_timer = false;       // a fiber waits to flush by flush.ms
   bool closed = false;            // removed or shut down: refuses everything
   bool removed = false;           // its directory is renamed, or about to be: no file may be made by the old name
-  bool quarantined = false;       // flushed records are unreadable; refuses everything, deletes nothing
+  bool quarantined = false;       // see `quarantine`; nothing is deleted
   bool tail_dirty = false;        // a write was cut short by cancellation: bytes may lie beyond the active segment's end
   bool names_dirty = true;        // file names were made that sync_dir has not covered
   bool epochs_dirty = false;      // the checkpoint file lags the memory
@@ -84,6 +84,8 @@ struct LogState {
   // An I/O error: the directory goes offline.
   [[nodiscard]] std::unexpected<LogError> failed(runtime::IoError error, std::string_view what);
   [[nodiscard]] std::unexpected<LogError> failed(const SegmentError& error, std::string_view what);
+  // Flushed records from `at` on are unreadable: refuses everything from now on, and tells the operator.
+  void quarantine(Offset at, std::string_view reason);
   void on_failure();  // the directory went offline: whoever waits looks again
   // Remembers that `segment` was looked into, and frees the indexes of those that were not for long.
   void used(const std::shared_ptr<Segment>& segment);

@@ -62,6 +62,14 @@ std::expected<Uuid, LogError> read_topic_id(LogState& log) {
   return Uuid{};
 }
 
+// It is written before the first log is made, so a directory with logs had one.
+bool holds_logs(const LogDir& dir) {
+  const auto entries = dir.world().list(dir.path());
+  if (!entries) return false;  // reading the directory again, to load it, will tell
+  return std::ranges::any_of(*entries,
+                             [](const auto& entry) { return entry.is_directory && parse_directory_name(entry.name); });
+}
+
 }  // namespace
 
 // Locks the directory and compares, or writes, meta.properties. An I/O error takes the directory offline and is no OpenError.
@@ -101,6 +109,10 @@ std::expected<void, OpenError> ManagerState::claim_dir(LogDir& dir) {
     }
     ours.directory_id = theirs->directory_id;
     complete = theirs->version == 1 && !theirs->directory_id.is_zero();
+  } else if (holds_logs(dir)) {
+    return std::unexpected(wrong(dir,
+                                 "meta.properties is gone, but there are logs; restore it from a copy, or remove the "
+                                 "directory to begin anew"));
   }
   if (!complete) {
     if (cluster_id.empty()) cluster_id = ours.cluster_id = Uuid::random(ids_).to_string();

@@ -160,20 +160,14 @@ bool holds_too_large_segment(LogState& log, RecoveryReport& report) {
   for (const auto& segment : log.segments) {
     if (segment->size() <= bytes_max) continue;
     report.note(RecoveryCase::segment_too_large);
-    log.world.emit(EventName::checkpoint_ignored, {{"partition", log.name},
-                                                   {"file", log_suffix},
-                                                   {"at", segment->base_offset().value()},
-                                                   {"reason", "segment-of-2-gib-or-more"}});
+    log.quarantine(segment->base_offset(), "segment-of-2-gib-or-more");
     return true;
   }
   return false;
 }
 
 std::expected<std::size_t, LogError> load_segments(LogState& log, const LoadInput& input, RecoveryReport& report) {
-  if (holds_too_large_segment(log, report)) {
-    log.quarantined = true;
-    return 0;
-  }
+  if (holds_too_large_segment(log, report)) return 0;
   if (input.clean) {
     const auto trusted = trust_active(log, report);
     if (!trusted) return std::unexpected(trusted.error());
@@ -213,8 +207,8 @@ std::expected<RecoveryReport, LogError> load_log(LogState& log, const LoadInput&
   }
   if (auto replayed = replay_producers(log, to_ms(log.world.wall_now()), *transactions_from, &report); !replayed) {
     if (replayed.error().code == LogError::storage_error) return log.failed(replayed.error(), "replay producers");
-    log.quarantined = true;  // a flushed segment is no chain of batches
-    ignored(log, report, RecoveryCase::flushed_chain_broken, log_suffix);
+    report.note(RecoveryCase::flushed_chain_broken);
+    log.quarantine(log.log_start, "broken-chain");
     return report;
   }
   log.producers.on_high_watermark(log.high_watermark);

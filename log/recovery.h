@@ -20,7 +20,8 @@
 //    8 a bad batch above the recovery point               cut off there, durably; later segments are removed
 //    9 a segment missing above the recovery point         the segments behind the gap are removed (not if compacted)
 //   10 a batch below the recovery point fails its CRC     kept: it is reported, and readers will find out
-//   11 no chain of batches below the recovery point       the log is quarantined: it refuses everything, nothing is deleted
+//   11 no chain of batches below the recovery point       the log is quarantined: it refuses everything, nothing is
+//                                                         deleted, and `log-quarantined` tells where and why
 //   12 offset or time index missing, short, implausible   rebuilt from the records (of a sealed segment: when first used)
 //   13 transaction index implausible                      rebuilt by replaying the producers
 //   14 a producer snapshot is corrupt                     removed; an older one is used

@@ -252,10 +252,8 @@ std::expected<void, LogError> check_segments(LogState& log, std::size_t first, O
     if (!found) return std::unexpected(found.error());
     if (*found == Found::broken) {
       report.note(RecoveryCase::flushed_chain_broken);
-      log.quarantined = true;
       log.log_end = next;
-      log.world.emit(EventName::checkpoint_ignored,
-                     {{"partition", log.name}, {"file", log_suffix}, {"at", next.value()}, {"reason", "broken-chain"}});
+      log.quarantine(next, "broken-chain");
       return {};
     }
     if (*found == Found::cut) {

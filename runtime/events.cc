@@ -44,6 +44,7 @@ constexpr std::array every_fields{
     Fields{EventName::client_retried, {"topic", "partition", "records", "attempt", "error"}},
     Fields{EventName::listener_opened, {"host", "port"}},
     Fields{EventName::checkpoint_ignored, {"partition", "dir", "file", "at", "reason"}},
+    Fields{EventName::log_quarantined, {"partition", "at", "reason"}},
 };
 
 }  // namespace

@@ -76,6 +76,7 @@ EventLevel level_of(EventName name) {
     case EventName::log_truncated:
     case EventName::log_dir_failed:
     case EventName::checkpoint_ignored:
+    case EventName::log_quarantined:
     case EventName::request_rejected:
     case EventName::producer_fenced:
     case EventName::sequence_gap:

@@ -43,6 +43,14 @@ TEST_F(ManagerTest, ADirectoryOfSomebodyElseIsRefusedInOneClearLine) {
   EXPECT_TRUE(open_error_->reason.starts_with("meta.properties: ")) << open_error_->reason;
 }
 
+TEST_F(ManagerTest, ADirectoryWithLogsAndNoIdentityIsNotGivenANewOne) {
+  boot([&](LogManager& manager) { ASSERT_TRUE(manager.create_log(orders, orders_id).has_value()); });
+  disk_.erase("/d1/meta.properties");
+  boot([&](LogManager&) { FAIL(); });
+  EXPECT_TRUE(open_error_->reason.starts_with("meta.properties is gone, but there are logs")) << open_error_->reason;
+  EXPECT_EQ(disk_.file("/d1/meta.properties"), nullptr);
+}
+
 TEST_F(ManagerTest, ADirectoryIsLocked) {
   boot([&](LogManager&) {
     LogManager second{*world_, options()};
@@ -105,7 +113,8 @@ TEST_F(ManagerTest, OneFailedDirectoryDoesNotStopTheOthers) {
         EXPECT_TRUE(append(*second).has_value());
         EXPECT_FALSE(manager.dirs()[0].online);
         EXPECT_TRUE(manager.dirs()[1].online);
-        EXPECT_EQ(manager.create_log({"t", PartitionIndex{2}}, orders_id).value()->state().dir->path(), "/d2");
+        EXPECT_EQ(manager.create_log({"t", PartitionIndex{2}}, orders_id, PartitionAge::made_now).value()->state().dir->path(),
+                  "/d2");
         EXPECT_EQ(failed_dirs_, std::vector<std::string>{"/d1"});
       },
       End::clean);
@@ -121,7 +130,7 @@ TEST_F(ManagerTest, ALogThatMayBeInAFailedDirectoryIsNotMadeAnew) {
   boot(
       [&](LogManager& manager) {
         ASSERT_FALSE(manager.dirs()[0].online);
-        EXPECT_EQ(manager.create_log(there, orders_id, PartitionAge::known), std::unexpected(LogError::storage_error));
+        EXPECT_EQ(manager.create_log(there, orders_id), std::unexpected(LogError::storage_error));
         EXPECT_TRUE(manager.create_log({"t", PartitionIndex{1}}, orders_id, PartitionAge::made_now).has_value());
       },
       End::crash, 1,

@@ -361,7 +361,8 @@ TEST_F(RecoveryTest, AQuarantinedLogIsStillWholeAfterSeveralStarts) {
     ASSERT_TRUE(boot([&](LogManager& manager) {
       const auto log = manager.find(orders);
       ASSERT_NE(log, nullptr);
-      EXPECT_TRUE(log->state().quarantined);
+      EXPECT_TRUE(log->quarantined());
+      EXPECT_EQ(world_->count(runtime::EventName::log_quarantined), 1U);
       EXPECT_EQ(append(*log).error().code, LogError::storage_error);
       manager.checkpoint();
     }));

@@ -59,6 +59,21 @@ void check_times(const Scenario& scenario, ErrorSink& errors) {
   }
 }
 
+// Every chain of faults that wait for each other begins with one that does not.
+void check_chains(const Scenario& scenario, ErrorSink& errors) {
+  for (const FaultSpec& fault : scenario.faults) {
+    auto at = std::ranges::find(scenario.faults, fault.name, &FaultSpec::name);
+    std::size_t steps = 0;
+    while (at != scenario.faults.end() && at->trigger == TriggerKind::after_fault && steps < scenario.faults.size()) {
+      at = std::ranges::find(scenario.faults, at->after, &FaultSpec::name);
+      ++steps;
+    }
+    if (steps < scenario.faults.size() || at == scenario.faults.end()) continue;
+    if (at->trigger != TriggerKind::after_fault) continue;
+    errors.report(fault.place, fmt::format("fault \"{}\".after", fault.name), "never fires: it waits for itself");
+  }
+}
+
 void check_selector(const Scenario& scenario, const FaultSpec& fault, std::string_view parameter, const Selector& selector,
                     ErrorSink& errors) {
   const std::string key = fmt::format("fault \"{}\".{}", fault.name, parameter);
@@ -110,6 +125,7 @@ void check_references(Scenario& scenario, ErrorSink& errors) {
     }
     names.emplace_back(fault.name);
   }
+  check_chains(scenario, errors);
   for (const FaultSpec& fault : scenario.faults) {
     if (fault.trigger == TriggerKind::after_fault && std::ranges::find(names, fault.after) == names.end()) {
       errors.report(fault.place, fmt::format("fault \"{}\".after", fault.name),

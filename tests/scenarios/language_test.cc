@@ -130,6 +130,14 @@ TEST(Language, RefusesFaultsThatNeverFireOrDoNothing) {
   EXPECT_THAT(error_of(with("[[fault]]\nat = \"1s\"\n")), HasSubstr("does nothing"));
   EXPECT_THAT(error_of(with("[[fault]]\nat = \"1s\"\npause = {}\ncrash = {}\n")), HasSubstr("does \"pause\" already"));
   EXPECT_THAT(error_of(with("[[fault]]\nat = \"1s\"\nafter = \"x\"\npause = {}\n")), HasSubstr("more than one of"));
+  EXPECT_THAT(error_of(with("[[fault]]\nname = \"a\"\nafter = \"a\"\npause = {}\n")),
+              HasSubstr("fault \"a\".after: never fires: it waits for itself"));
+  EXPECT_THAT(error_of(with("[[fault]]\nname = \"a\"\nafter = \"b\"\npause = {}\n"
+                            "[[fault]]\nname = \"b\"\nafter = \"a\"\npause = {}\n")),
+              HasSubstr("it waits for itself"));
+  EXPECT_EQ(error_of(with("[[fault]]\nname = \"a\"\nat = \"1s\"\npause = {}\n"
+                          "[[fault]]\nname = \"b\"\nafter = \"a\"\npause = {}\n")),
+            "no error");
 }
 
 TEST(Language, RefusesNamesOfNothing) {

@@ -2,6 +2,7 @@
 #include "broker/broker_state.h"
 #include "broker/handlers/handler.h"
 #include "protocol/messages/api_versions.h"
+#include "raft/metadata/record_version.h"
 
 namespace squall::broker {
 namespace {
@@ -26,9 +27,8 @@ bool is_software_word(std::string_view text) {
 }
 
 void list_features(const BrokerState& broker, protocol::ApiVersionsResponse& response) {
-  constexpr std::int16_t metadata_version_min = 7;
-  constexpr std::int16_t metadata_version_max = 29;
-  response.supported_features.push_back({"metadata.version", metadata_version_min, metadata_version_max});
+  response.supported_features.push_back(
+      {std::string{raft::metadata_version_feature}, raft::metadata_version_min, raft::metadata_version_max});
   const auto& image = broker.metadata->image();
   for (const auto& [name, level] : image->features) {
     auto& feature = response.finalized_features.emplace_back();

@@ -14,25 +14,7 @@ using protocol::ErrorCode;
 SupportedFeatures supported_features() {
   return {{std::string{metadata_version_feature}, {metadata_version_min, metadata_version_max}},
           {std::string{kraft_version_feature}, {0, 1}},
-          {std::string{elr_version_feature}, {0, 1}},
-          {"group.version", {0, 1}},
-          {"share.version", {0, 1}},
-          {"streams.version", {0, 1}},
-          {"transaction.version", {0, 2}}};
-}
-
-std::string quoted(std::string_view words) {
-  constexpr std::size_t bytes_max = 100;
-  std::string text;
-  for (const char c : words.substr(0, bytes_max)) {
-    if (c >= ' ' && c <= '~') {
-      text += c;
-    } else {
-      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    }
-  }
-  if (words.size() > bytes_max) text += fmt::format("... ({} bytes)", words.size());
-  return text;
+          {std::string{elr_version_feature}, {0, 1}}};
 }
 
 Verdict check_broker_epoch(const MetadataImage& image, NodeId broker, std::int64_t epoch) {

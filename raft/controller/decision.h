@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/quote.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "protocol/error_code.h"
@@ -72,9 +73,6 @@ void note(Result& result, const Verdict& refusal) {
   result.error_code = protocol::to_wire(refusal->code);
   result.error_message = refusal->message;
 }
-
-// A client's words as they are repeated in a message: cut to what it has room for, unprintable bytes as `\xNN`.
-[[nodiscard]] std::string quoted(std::string_view words);
 
 // STALE_BROKER_EPOCH unless `broker` is registered with that epoch.
 [[nodiscard]] Verdict check_broker_epoch(const MetadataImage& image, NodeId broker, std::int64_t epoch);

@@ -49,11 +49,18 @@ inline const Features elr_features{{"metadata.version", 29}, {"eligible.leader.r
 
 inline constexpr std::string_view test_cluster = "test-cluster";
 
+// What the controller works with, and one feature of brokers that it knows nothing else of.
+inline SupportedFeatures test_features() {
+  SupportedFeatures features = supported_features();
+  features["group.version"] = {0, 1};
+  return features;
+}
+
 inline ControllerSettings test_settings() {
   ControllerSettings settings;
   settings.node_id = NodeId{3000};
   settings.cluster_id = test_cluster;
-  settings.features = supported_features();
+  settings.features = test_features();
   return settings;
 }
 
@@ -94,7 +101,7 @@ class Cluster {
     request.cluster_id = test_cluster;
     request.incarnation_id = Uuid{1000 + static_cast<std::uint64_t>(id), incarnation};
     request.listeners.push_back({.name = "PLAINTEXT", .host = "b", .port = 9092, .security_protocol = 0});
-    for (const auto& [name, levels] : supported_features()) {
+    for (const auto& [name, levels] : test_features()) {
       request.features.push_back({.name = name, .min_supported_version = levels.min, .max_supported_version = levels.max});
     }
     request.rack = std::move(rack);

@@ -123,6 +123,32 @@ TEST(Placement, SpreadsReplicasOverRacksAndLeadersOverBrokers) {
   }
 }
 
+// With as many racks as brokers in each (or a multiple), turns by partition would always meet the same broker.
+TEST(Placement, LetsEveryBrokerLeadAlikeInTwoRacksOfTwo) {
+  Cluster cluster;
+  for (std::int32_t id = 0; id < 4; ++id) {
+    cluster.register_broker(id, 1, -1, "rack" + std::to_string(id % 2));
+    cluster.heartbeat(id);
+  }
+  create(cluster, "t", 40, 3);
+  std::map<NodeId, int> leaders;
+  for (const PartitionImage& partition : cluster.controller.image()->find("t")->partitions) ++leaders[partition.leader];
+  for (std::int32_t id = 0; id < 4; ++id) EXPECT_EQ(leaders[NodeId{id}], 10) << id;
+}
+
+TEST(Placement, SpreadsTheLeadershipsOfABrokerThatFailsOverAllOthers) {
+  Cluster cluster;
+  cluster.start_brokers(6);
+  create(cluster, "t", 600, 3);
+  cluster.fence(0);
+  std::map<NodeId, int> leaders;
+  for (const PartitionImage& partition : cluster.controller.image()->find("t")->partitions) ++leaders[partition.leader];
+  for (std::int32_t id = 1; id < 6; ++id) {
+    EXPECT_GE(leaders[NodeId{id}], 110) << id;
+    EXPECT_LE(leaders[NodeId{id}], 130) << id;
+  }
+}
+
 TEST(Placement, TakesFencedBrokersOnlyWhenThereAreTooFewOthersAndNeverFirst) {
   Cluster cluster;
   cluster.start_brokers(4);

@@ -7,6 +7,8 @@ namespace squall::raft {
 void Sessions::begin(const MetadataImage& image, Instant now) {
   sessions_.clear();
   for (const auto& [id, broker] : image.brokers) {
+    // It may have stopped: until it is heard of, another incarnation may take its place.
+    if (broker.fenced) continue;
     Session& session = sessions_[id];
     session.epoch = broker.epoch;
     session.last_contact = now;

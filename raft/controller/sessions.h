@@ -1,7 +1,7 @@
 // What the active controller remembers of brokers between their heartbeats. Soft: lost with the leadership, made anew with it.
 //
-// A broker's session lasts `session_timeout` from its last heartbeat, or from the controller's election: whoever was alive
-// under the old controller gets a full session under the new one.
+// A broker's session lasts `session_timeout` from its last heartbeat, or from the controller's election: whoever was unfenced
+// under the old controller gets a full session under the new one. It ends when the broker is allowed to stop.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@ class Sessions {
   void clear() { sessions_.clear(); }
   // A heartbeat or a registration. `metadata_offset` is that of the last record that the broker has replayed.
   void touch(NodeId broker, std::int64_t epoch, Instant now, Offset metadata_offset);
+  // The broker is gone, or may go.
   void forget(NodeId broker) { sessions_.erase(broker); }
   // The broker may stop once all active brokers have replayed the record at `offset`.
   void shuts_down(NodeId broker, Offset offset);

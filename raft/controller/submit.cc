@@ -73,7 +73,9 @@ Decision<protocol::BrokerRegistrationResponse> Controller::submit(const protocol
 Decision<protocol::BrokerHeartbeatResponse> Controller::submit(const protocol::BrokerHeartbeatRequest& request, Instant now) {
   begin_operation(now);
   auto decision = decide_heartbeat(context(), sessions_, request);
-  if (decision.response.error_code == 0) {
+  if (decision.response.should_shut_down) {
+    sessions_.forget(NodeId{request.broker_id});
+  } else if (decision.response.error_code == 0) {
     sessions_.touch(NodeId{request.broker_id}, request.broker_epoch, now, Offset{request.current_metadata_offset});
   }
   return settled(std::move(decision));

@@ -45,6 +45,18 @@ TEST(Registration, AnotherIncarnationNeedNotWaitForOneThatShutsDown) {
   EXPECT_EQ(code(cluster.register_broker(0, 2).error_code), ErrorCode::none);
 }
 
+TEST(Registration, AnotherIncarnationNeedNotWaitForOneThatWasAllowedToStop) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  ASSERT_TRUE(cluster.heartbeat(1, false, true).should_shut_down) << "it leads nothing";
+  EXPECT_EQ(code(cluster.register_broker(1, 2, cluster.epoch_of(1)).error_code), ErrorCode::none);
+  ASSERT_TRUE(cluster.heartbeat(1, false, true).should_shut_down) << "it is fenced";
+  cluster.controller.resign();
+  cluster.take(cluster.controller.become_active(LeaderEpoch{2}, cluster.now));
+  EXPECT_EQ(code(cluster.register_broker(1, 3, cluster.epoch_of(1)).error_code), ErrorCode::none) << "under a new controller";
+  EXPECT_EQ(code(cluster.register_broker(1, 4).error_code), ErrorCode::duplicate_broker_registration) << "3 lives";
+}
+
 TEST(Registration, IsRefused) {
   struct Row {
     const char* why;

@@ -69,7 +69,9 @@ Verdict check_direction(const Update& update, UpgradeType type, std::int16_t now
                   update.max_version_level));
 }
 
-Verdict check_update(const DecisionContext& context, const Update& update, std::set<std::string_view>& seen) {
+// `version` is what metadata.version comes to with all updates made.
+Verdict check_update(const DecisionContext& context, const Update& update, MetadataVersion version,
+                     std::set<std::string_view>& seen) {
   if (!seen.insert(update.feature).second) {
     return Refusal{ErrorCode::invalid_request, fmt::format("Feature {} is updated twice.", quote(update.feature))};
   }
@@ -85,8 +87,8 @@ Verdict check_update(const DecisionContext& context, const Update& update, std::
     return invalid("kraft.version cannot be downgraded.");
   }
   if (auto wrong = check_direction(update, type, context.image.feature(update.feature))) return wrong;
-  const bool elr_too_early = update.feature == elr_version_feature && update.max_version_level > 0 &&
-                             !MetadataVersion::of(context.image).has_eligible_replicas();
+  const bool elr_too_early =
+      update.feature == elr_version_feature && update.max_version_level > 0 && !version.has_eligible_replicas();
   if (elr_too_early) return invalid(fmt::format("{} needs a metadata.version of 23 at least.", elr_version_feature));
   return std::nullopt;
 }
@@ -122,9 +124,13 @@ FeaturesDecision decide_update_features(const DecisionContext& context, const pr
   FeaturesDecision features;
   auto& [decision, kraft_version] = features;
   decision.response.error_message = std::nullopt;
+  MetadataVersion version = MetadataVersion::of(context.image);
+  for (const Update& update : request.feature_updates) {
+    if (update.feature == metadata_version_feature) version.level = update.max_version_level;
+  }
   std::set<std::string_view> seen;
   for (const Update& update : request.feature_updates) {
-    const Verdict wrong = check_update(context, update, seen);
+    const Verdict wrong = check_update(context, update, version, seen);
     if (wrong) {
       decision.records.clear();
       decision.response.results.clear();

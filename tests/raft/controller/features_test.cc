@@ -64,6 +64,17 @@ TEST(UpdateFeatures, AllOrNothing) {
   EXPECT_EQ(cluster.controller.image()->feature("group.version"), 0);
 }
 
+TEST(UpdateFeatures, OfOneRequestMayDependOnEachOther) {
+  Cluster cluster{{{"metadata.version", 21}}};
+  EXPECT_EQ(update(cluster, "eligible.leader.replicas.version", 1, upgrade), ErrorCode::invalid_update_version);
+  protocol::UpdateFeaturesRequest request;
+  request.feature_updates.push_back({.feature = "eligible.leader.replicas.version", .max_version_level = 1});
+  request.feature_updates.push_back({.feature = "metadata.version", .max_version_level = 29});
+  EXPECT_EQ(code(cluster.submit(request).error_code), ErrorCode::none);
+  EXPECT_EQ(cluster.controller.image()->feature("metadata.version"), 29);
+  EXPECT_EQ(cluster.controller.image()->feature("eligible.leader.replicas.version"), 1);
+}
+
 TEST(UpdateFeatures, EligibleLeaderReplicasPinTheMinimumForAllBrokers) {
   Cluster cluster;
   cluster.start_brokers(1);

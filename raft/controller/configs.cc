@@ -92,9 +92,25 @@ Verdict new_value(const Target& target, const Alteration& change, std::string& v
   return std::nullopt;
 }
 
+// Under eligible leader replicas, all brokers go by the minimum that the controller goes by (KIP-966).
+Verdict check_minimum(const Target& target, bool remove) {
+  if (target.resource != ConfigResource::broker || !elr_enabled(target.context.image)) return std::nullopt;
+  if (!target.name.empty()) {
+    return Refusal{ErrorCode::invalid_config, "Broker-level min.insync.replicas cannot be altered while ELR is enabled."};
+  }
+  if (!remove) return std::nullopt;
+  return Refusal{ErrorCode::invalid_config, "Cluster-level min.insync.replicas cannot be removed while ELR is enabled."};
+}
+
+// Replicas that were eligible when the feature was turned off stay so, and would lead if it is turned on again.
+bool any_eligible(const MetadataImage& image) {
+  return std::any_of(image.brokers.begin(), image.brokers.end(),
+                     [&](const auto& broker) { return image.index.any(PartitionRole::eligible, broker.first); });
+}
+
 // Leaders counted on the old minimum when they let replicas into the ELR.
 void clear_eligible(const Target& target, Records& records) {
-  if (!elr_enabled(target.context.image)) return;
+  if (!elr_enabled(target.context.image) && !any_eligible(target.context.image)) return;
   protocol::ClearElrRecord record;
   if (target.resource == ConfigResource::topic) {
     record.topic_name = target.name;
@@ -109,13 +125,17 @@ Verdict alter_one(const Target& target, const Alteration& change, Records& recor
     const std::string_view kind = target.resource == ConfigResource::topic ? "topic " : "";
     return Refusal{ErrorCode::invalid_config, fmt::format("Unknown {}config name: {}", kind, quote(change.name))};
   }
+  const bool remove = static_cast<AlterOperation>(change.config_operation) == AlterOperation::remove;
+  if (change.name == min_isr_key) {
+    if (auto wrong = check_minimum(target, remove)) return wrong;
+  }
   protocol::ConfigRecord record;
   record.resource_type = static_cast<std::int8_t>(target.resource);
   record.resource_name = target.name;
   record.name = change.name;
   record.value = std::nullopt;
   const auto at = target.set.find(change.name);
-  if (static_cast<AlterOperation>(change.config_operation) == AlterOperation::remove) {
+  if (remove) {
     if (at == target.set.end()) return std::nullopt;
   } else {
     std::string value;

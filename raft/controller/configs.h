@@ -7,8 +7,9 @@
 
 namespace squall::raft {
 
-// When `min.insync.replicas` changes while leaders may be elected from the ELR, ELRs are cleared: they were kept by another
-// measure (KIP-966).
+// When `min.insync.replicas` changes, ELRs are cleared, even such as the feature left behind when it was turned off: they were
+// kept by another measure (KIP-966). While leaders may be elected from them, no single broker may have a minimum of its own,
+// and the cluster's cannot be removed.
 [[nodiscard]] Decision<protocol::IncrementalAlterConfigsResponse> decide_alter_configs(
     const DecisionContext& context, const protocol::IncrementalAlterConfigsRequest& request);
 

@@ -293,6 +293,31 @@ TEST(EligibleLeaderReplicas, AreClearedWhenTheirMeasureChanges) {
   EXPECT_EQ(told(cluster.partition("t")), "leader 0 isr[0] replicas[0,1]");
 }
 
+// Otherwise the feature, turned on again, would find replicas eligible that lack what was committed in the meantime.
+TEST(EligibleLeaderReplicas, AreClearedWhenTheirMeasureChangesWhileTheyMayNotLead) {
+  Cluster cluster{elr_features};
+  cluster.start_brokers(2);
+  cluster.create("t", {{0, 1}}, {{"min.insync.replicas", "2"}});
+  cluster.fence(1);
+  ASSERT_EQ(told(cluster.partition("t")), "leader 0 isr[0] elr[1] replicas[0,1]");
+  const auto set_feature = [&](std::int16_t level, std::int8_t type) {
+    protocol::UpdateFeaturesRequest request;
+    request.feature_updates.push_back(
+        {.feature = "eligible.leader.replicas.version", .max_version_level = level, .upgrade_type = type});
+    ASSERT_EQ(code(cluster.submit(request).error_code), ErrorCode::none);
+  };
+  set_feature(0, 2);
+  protocol::IncrementalAlterConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = 2;
+  resource.resource_name = "t";
+  resource.configs.push_back({.name = "min.insync.replicas", .config_operation = 0, .value = "1"});
+  cluster.submit(request);
+  set_feature(1, 1);
+  cluster.fence(0);
+  EXPECT_EQ(told(cluster.partition("t")), "leader -1 elr[0] last[0] replicas[0,1]");
+}
+
 TEST(EligibleLeaderReplicas, TheMinimumIsNoMoreThanThereAreReplicas) {
   Cluster cluster{elr_features};
   cluster.start_brokers(1);

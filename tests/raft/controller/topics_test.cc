@@ -196,6 +196,17 @@ TEST(AlterConfigs, SetRemoveAppendSubtract) {
   EXPECT_EQ(alter(cluster, topic, "t", "min.insync.replicas", 7, "1"), ErrorCode::invalid_request);
 }
 
+// KIP-966: a leader that goes by a smaller minimum than the controller commits what an eligible replica may lack.
+TEST(AlterConfigs, KeepTheMinimumTheSameForAllBrokersWhileEligibleReplicasMayLead) {
+  Cluster cluster{elr_features};
+  cluster.start_brokers(1);
+  const auto broker = ConfigResource::broker;
+  EXPECT_EQ(alter(cluster, broker, "0", "min.insync.replicas", 0, "2"), ErrorCode::invalid_config);
+  EXPECT_EQ(alter(cluster, broker, "0", "min.insync.replicas", 1, std::nullopt), ErrorCode::invalid_config);
+  EXPECT_EQ(alter(cluster, broker, "", "min.insync.replicas", 1, std::nullopt), ErrorCode::invalid_config);
+  EXPECT_EQ(alter(cluster, broker, "", "min.insync.replicas", 0, "2"), ErrorCode::none);
+}
+
 TEST(AlterConfigs, OfBrokersAreByNumberOrForAll) {
   Cluster cluster;
   cluster.start_brokers(1);

@@ -23,8 +23,7 @@ std::string collision_key(std::string_view topic) {
 bool ImageBuilder::replay(const protocol::MetadataRecord& record, Offset offset) {
   return std::visit(
       [&](const auto& value) {
-        using Record = std::decay_t<decltype(value)>;
-        if constexpr (std::is_same_v<Record, protocol::RegisterBrokerRecord>) {
+        if constexpr (requires { apply(value, offset); }) {
           return apply(value, offset);
         } else if constexpr (requires { apply(value); }) {
           return apply(value);
@@ -196,9 +195,10 @@ bool ImageBuilder::apply(const protocol::ClearElrRecord& record) {
   return true;
 }
 
-bool ImageBuilder::apply(const protocol::BeginTransactionRecord&) {
+bool ImageBuilder::apply(const protocol::BeginTransactionRecord&, Offset offset) {
   if (image_.before_transaction != nullptr) return false;
   put_changes();
+  image_.end_offset = offset;
   image_.before_transaction = std::make_shared<const MetadataImage>(image_);
   return true;
 }

@@ -52,7 +52,7 @@ class ImageBuilder {
   bool apply(const protocol::AccessControlEntryRecord& record);
   bool apply(const protocol::RemoveAccessControlEntryRecord& record);
   bool apply(const protocol::RemoveUserScramCredentialRecord& record);
-  bool apply(const protocol::BeginTransactionRecord& record);
+  bool apply(const protocol::BeginTransactionRecord& record, Offset offset);
   bool apply(const protocol::EndTransactionRecord& record);
   bool apply(const protocol::AbortTransactionRecord& record);
   bool apply(const protocol::RemoveDelegationTokenRecord& record);

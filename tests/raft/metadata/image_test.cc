@@ -131,6 +131,17 @@ TEST(Replay, AnAbortedTransactionNeverWas) {
   EXPECT_EQ(ended->before_transaction, nullptr);
 }
 
+// A snapshot of what is decided ends where the transaction begins, whatever came before it in the same batch.
+TEST(Replay, WhatWasBeforeATransactionEndsWhereItBegins) {
+  protocol::TopicRecord topic;
+  topic.name = "t";
+  topic.topic_id = Uuid{1, 1};
+  const Image open = replayed(empty, {topic, protocol::BeginTransactionRecord{}, protocol::NoOpRecord{}});
+  ASSERT_NE(open, nullptr);
+  EXPECT_NE(open->before_transaction->find("t"), nullptr);
+  EXPECT_EQ(open->before_transaction->end_offset, Offset{1});
+}
+
 TEST(RecordVersion, FollowsTheLevelOfMetadataVersion) {
   struct Row {
     std::int16_t level;

@@ -170,14 +170,15 @@ bool ImageBuilder::apply(const protocol::ConfigRecord& record) {
 }
 
 void ImageBuilder::clear_eligible_replicas(Uuid id) {
-  TopicImage* topic = topic_to_change(id);
+  const MetadataImage::Topic topic = *image_.topics_by_id.get(id);
   for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
-    PartitionImage partition = topic->partitions[i];
-    if (partition.eligible_leader_replicas.empty() && partition.last_known_leaders.empty()) continue;
+    const PartitionImage& before = topic->partitions[i];
+    if (before.eligible_leader_replicas.empty() && before.last_known_leaders.empty()) continue;
+    PartitionImage partition = before;
     partition.eligible_leader_replicas = {};
     partition.last_known_leaders = {};
     ++partition.partition_epoch;
-    put(*topic, static_cast<std::int32_t>(i), std::move(partition));
+    put(*topic_to_change(id), static_cast<std::int32_t>(i), std::move(partition));
   }
 }
 

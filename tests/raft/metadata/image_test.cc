@@ -131,6 +131,21 @@ TEST(Replay, AnAbortedTransactionNeverWas) {
   EXPECT_EQ(ended->before_transaction, nullptr);
 }
 
+TEST(Replay, ClearingAllEligibleReplicasTouchesOnlyTopicsThatHaveAny) {
+  Records records;
+  for (const std::uint64_t id : {1, 2}) {
+    protocol::TopicRecord topic;
+    topic.name = "t" + std::to_string(id);
+    topic.topic_id = Uuid{id, id};
+    auto partition = partition_of(topic.topic_id, 0);
+    if (id == 2) partition.last_known_elr = {{1}};
+    records.insert(records.end(), {topic, partition});
+  }
+  ImageBuilder builder{*replayed(empty, records)};
+  ASSERT_TRUE(builder.replay(protocol::ClearElrRecord{}, Offset{4}));
+  EXPECT_EQ(builder.touched_topics(), std::vector<std::string>{"t2"});
+}
+
 // A snapshot of what is decided ends where the transaction begins, whatever came before it in the same batch.
 TEST(Replay, WhatWasBeforeATransactionEndsWhereItBegins) {
   protocol::TopicRecord topic;

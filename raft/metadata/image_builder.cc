@@ -72,6 +72,30 @@ void ImageBuilder::unindex(PartitionKey key, const PartitionImage& partition) {
   if (!partition.has_preferred_leader()) image_.not_preferred.erase(key);
 }
 
+// Most changes move few of a partition's places: the others are left alone.
+void ImageBuilder::reindex(PartitionKey key, const PartitionImage& before, const PartitionImage& after) {
+  const auto move_members = [&](PartitionRole role, const NodeList& from, const NodeList& to) {
+    for (const NodeId node : from) {
+      if (!to.contains(node)) image_.index.remove(role, node, key);
+    }
+    for (const NodeId node : to) {
+      if (!from.contains(node)) image_.index.add(role, node, key);
+    }
+  };
+  if (before.leader != after.leader) {
+    image_.index.remove(PartitionRole::leads, before.leader, key);
+    image_.index.add(PartitionRole::leads, after.leader, key);
+  }
+  move_members(PartitionRole::in_sync, before.in_sync_replicas, after.in_sync_replicas);
+  move_members(PartitionRole::eligible, before.eligible_leader_replicas, after.eligible_leader_replicas);
+  const auto mark = [&](PersistentSet<PartitionKey>& keys, bool was, bool is) {
+    if (was && !is) keys.erase(key);
+    if (is && !was) keys.set(key, {});
+  };
+  mark(image_.reassigning, before.is_reassigning(), after.is_reassigning());
+  mark(image_.not_preferred, !before.has_preferred_leader(), !after.has_preferred_leader());
+}
+
 void ImageBuilder::put(TopicImage& topic, std::int32_t number, PartitionImage partition) {
   const PartitionKey key{topic.id, number};
   const auto at = static_cast<std::size_t>(number);
@@ -81,8 +105,7 @@ void ImageBuilder::put(TopicImage& topic, std::int32_t number, PartitionImage pa
     topic.partitions.push_back(std::move(partition));
     return;
   }
-  unindex(key, topic.partitions[at]);
-  index(key, partition);
+  reindex(key, topic.partitions[at], partition);
   topic.partitions.change(at) = std::move(partition);
 }
 

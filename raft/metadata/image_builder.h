@@ -30,6 +30,7 @@ class ImageBuilder {
   void put_changes();
   void index(PartitionKey key, const PartitionImage& partition);
   void unindex(PartitionKey key, const PartitionImage& partition);
+  void reindex(PartitionKey key, const PartitionImage& before, const PartitionImage& after);
   // Takes `partition` in, in place of the one that was there.
   void put(TopicImage& topic, std::int32_t number, PartitionImage partition);
   void clear_eligible_replicas(Uuid topic);

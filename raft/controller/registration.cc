@@ -52,12 +52,9 @@ Verdict check_directories(const MetadataImage& image, const protocol::BrokerRegi
   return std::nullopt;
 }
 
-protocol::RegisterBrokerRecord record_of(const MetadataImage& image, const protocol::BrokerRegistrationRequest& request) {
-  protocol::RegisterBrokerRecord record;
-  record.broker_id = request.broker_id;
-  record.incarnation_id = request.incarnation_id;
-  record.rack = request.rack;
-  if (MetadataVersion::of(image).has_directories()) record.log_dirs = request.log_dirs;
+// What brokers and controllers register alike: listeners and features.
+template <class Record, class Request>
+void fill(Record& record, const Request& request) {
   for (const auto& listener : request.listeners) {
     auto& endpoint = record.end_points.emplace_back();
     endpoint.name = listener.name;
@@ -71,6 +68,15 @@ protocol::RegisterBrokerRecord record_of(const MetadataImage& image, const proto
     feature.min_supported_version = offered.min_supported_version;
     feature.max_supported_version = offered.max_supported_version;
   }
+}
+
+protocol::RegisterBrokerRecord record_of(const MetadataImage& image, const protocol::BrokerRegistrationRequest& request) {
+  protocol::RegisterBrokerRecord record;
+  record.broker_id = request.broker_id;
+  record.incarnation_id = request.incarnation_id;
+  record.rack = request.rack;
+  if (MetadataVersion::of(image).has_directories()) record.log_dirs = request.log_dirs;
+  fill(record, request);
   return record;
 }
 
@@ -169,19 +175,7 @@ Decision<protocol::ControllerRegistrationResponse> decide_controller_registratio
   protocol::RegisterControllerRecord record;
   record.controller_id = request.controller_id;
   record.incarnation_id = request.incarnation_id;
-  for (const auto& listener : request.listeners) {
-    auto& endpoint = record.end_points.emplace_back();
-    endpoint.name = listener.name;
-    endpoint.host = listener.host;
-    endpoint.port = listener.port;
-    endpoint.security_protocol = listener.security_protocol;
-  }
-  for (const auto& offered : request.features) {
-    auto& feature = record.features.emplace_back();
-    feature.name = offered.name;
-    feature.min_supported_version = offered.min_supported_version;
-    feature.max_supported_version = offered.max_supported_version;
-  }
+  fill(record, request);
   decision.records.emplace_back(std::move(record));
   return decision;
 }

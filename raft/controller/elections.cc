@@ -38,27 +38,28 @@ Verdict elect_one(const DecisionContext& context, const MetadataImage::Topic& to
   return std::nullopt;
 }
 
-// Elects in all partitions, and tells of those where it mattered.
-void elect_all(const DecisionContext& context, Election election, Decision<protocol::ElectLeadersResponse>& decision) {
-  for (const auto& [name, topic] : context.image.topics) {
-    Result result;
-    result.topic = name;
-    for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
-      const auto index = static_cast<std::int32_t>(i);
-      const Verdict refusal = elect_one(context, topic, index, election, decision.records);
-      if (refusal && refusal->code == ErrorCode::election_not_needed) continue;
-      auto& answer = result.partition_result.emplace_back();
-      answer.partition_id = index;
-      note(answer, refusal);
-    }
-    if (!result.partition_result.empty()) decision.response.replica_election_results.push_back(std::move(result));
-  }
-}
-
 template <class Visit>
 void visit_all(const PersistentSet<PartitionKey>& keys, Visit visit) {
   for (const auto& [key, nothing] : keys) {
     if (!visit(key)) return;
+  }
+}
+
+// Elects in all partitions where it matters, and tells of these.
+void elect_all(const DecisionContext& context, Election election, Decision<protocol::ElectLeadersResponse>& decision) {
+  auto& results = decision.response.replica_election_results;
+  const auto elect_in = [&](PartitionKey key) {
+    const MetadataImage::Topic topic = context.image.find(key.topic);
+    if (results.empty() || results.back().topic != topic->name) results.emplace_back().topic = topic->name;
+    auto& answer = results.back().partition_result.emplace_back();
+    answer.partition_id = key.partition;
+    note(answer, elect_one(context, topic, key.partition, election, decision.records));
+    return true;
+  };
+  if (election == Election::preferred) {
+    visit_all(context.image.not_preferred, elect_in);
+  } else {
+    context.image.index.for_each(PartitionRole::leads, no_node, elect_in);
   }
 }
 

@@ -1,4 +1,6 @@
 // Who leads: clean, preferred and unclean elections, eligible leader replicas (KIP-966), AlterPartition (KIP-841, KIP-903).
+#include <set>
+
 #include "tests/raft/controller/fixture.h"
 
 namespace squall::raft {
@@ -116,6 +118,31 @@ TEST(PreferredElection, GivesLeadershipBackOnceTheFirstReplicaIsInSync) {
   EXPECT_EQ(elect(cluster, preferred, "t"), ErrorCode::none);
   EXPECT_EQ(told(cluster.partition("t")), "leader 0 isr[1,0] replicas[0,1]");
   EXPECT_EQ(elect(cluster, preferred, "no-such"), ErrorCode::unknown_topic_or_partition);
+}
+
+TEST(PreferredElection, OfAllPartitionsTellsOfThoseWhereItMatters) {
+  Cluster cluster;
+  cluster.start_brokers(3);
+  cluster.create("a", {{1, 2}});
+  cluster.create("b", {{1, 2}, {0, 1}, {0, 2}});
+  cluster.create("c", {{0}});
+  cluster.fence(0);
+  protocol::ElectLeadersRequest request;
+  request.topic_partitions.reset();
+  const auto told_of = [&](std::int8_t type) {
+    request.election_type = type;
+    std::set<std::string> partitions;
+    for (const auto& topic : cluster.submit(request).replica_election_results) {
+      for (const auto& partition : topic.partition_result) {
+        partitions.insert(topic.topic + std::to_string(partition.partition_id) + " " + std::to_string(partition.error_code));
+      }
+    }
+    return partitions;
+  };
+  const std::string not_available = std::to_string(protocol::to_wire(ErrorCode::preferred_leader_not_available));
+  const std::string nobody = std::to_string(protocol::to_wire(ErrorCode::eligible_leaders_not_available));
+  EXPECT_THAT(told_of(preferred), testing::ElementsAre("b1 " + not_available, "b2 " + not_available, "c0 " + not_available));
+  EXPECT_THAT(told_of(unclean), testing::ElementsAre("c0 " + nobody));
 }
 
 TEST(PreferredElection, IsHeldEvery300Seconds) {

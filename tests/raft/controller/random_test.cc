@@ -80,7 +80,7 @@ class Chaos {
 
  private:
   void act() {
-    switch (random_.below(12)) {
+    switch (random_.below(13)) {
       case 0: return create();
       case 1: return remove();
       case 2:
@@ -92,6 +92,7 @@ class Chaos {
       case 8: return stop();
       case 9: return restart();
       case 10: return shut_down();
+      case 11: return unregister();
       default: return grow();
     }
   }
@@ -195,8 +196,18 @@ class Chaos {
     if (down_.contains(id) || down_.size() >= brokers - 1) return;
     if (cluster_.heartbeat(id, false, true).should_shut_down) down_.insert(id);
   }
+  void unregister() {
+    if (down_.empty() || !random_.chance(1, 4)) return;
+    protocol::UnregisterBrokerRequest request;
+    request.broker_id = *down_.begin();
+    cluster_.submit(request);
+  }
   void beat(std::int32_t id) {
     const BrokerImage* broker = cluster_.controller.image()->brokers.get(NodeId{id});
+    if (broker == nullptr) {
+      cluster_.register_broker(id, ++incarnation_);
+      return;
+    }
     if (broker->in_controlled_shutdown) {
       // It goes on until it may stop, and comes back at once.
       if (cluster_.heartbeat(id, false, true).should_shut_down) {

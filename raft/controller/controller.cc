@@ -27,7 +27,7 @@ Records Controller::become_active(LeaderEpoch epoch, Instant now) {
   sessions_.begin(*image_, now);
   // A broker that is silent is found within an eighth of its session.
   schedule(Task::fence_stale, now + settings_.session_timeout / 8);
-  schedule(Task::recover_unclean, now + settings_.unclean_election_interval);
+  schedule(Task::find_leaders, now);
   schedule(Task::no_op, now + settings_.no_op_interval);
   if (settings_.auto_leader_rebalance) schedule(Task::balance, now + settings_.leader_imbalance_check_interval);
   Records records = activation_records(context(), bootstrap_);
@@ -139,7 +139,7 @@ Records Controller::fence_stale(Instant now) {
 Records Controller::elections(Task task, Instant now) {
   const bool balance = task == Task::balance;
   auto held = balance ? balance_leaders(context(), settings_.elections_per_pass_max)
-                      : recover_unclean(context(), settings_.elections_per_pass_max);
+                      : find_leaders(context(), settings_.elections_per_pass_max);
   const Duration interval = balance ? settings_.leader_imbalance_check_interval : settings_.unclean_election_interval;
   schedule(task, held.more ? now : now + interval);
   return std::move(held.records);
@@ -148,12 +148,12 @@ Records Controller::elections(Task task, Instant now) {
 Records Controller::tick(Instant now) {
   SQUALL_ASSERT(awaited_records_ == 0, "what was decided is replayed before anything else");
   Records records;
-  for (const Task task : {Task::fence_stale, Task::recover_unclean, Task::balance, Task::no_op}) {
+  for (const Task task : {Task::fence_stale, Task::find_leaders, Task::balance, Task::no_op}) {
     const auto at = due_.find(task);
     if (at == due_.end() || at->second > now) continue;
     switch (task) {
       case Task::fence_stale: records = fence_stale(now); break;
-      case Task::recover_unclean:
+      case Task::find_leaders:
       case Task::balance: records = elections(task, now); break;
       case Task::no_op: records.emplace_back(protocol::NoOpRecord{}); break;
     }

@@ -107,7 +107,7 @@ class Controller {
     Offset end;
     Image image;
   };
-  enum class Task { fence_stale, balance, recover_unclean, no_op };
+  enum class Task { fence_stale, balance, find_leaders, no_op };
 
   [[nodiscard]] DecisionContext context() { return {*image_, settings_, schema_, random_}; }
   void begin_operation(Instant now);

@@ -114,17 +114,16 @@ PeriodicElections balance_leaders(const DecisionContext& context, std::size_t mo
   return elections;
 }
 
-PeriodicElections recover_unclean(const DecisionContext& context, std::size_t most) {
+PeriodicElections find_leaders(const DecisionContext& context, std::size_t most) {
   PeriodicElections elections;
   ElectionRules rules{context.image, context.schema};
   context.image.index.for_each(PartitionRole::leads, no_node, [&](PartitionKey key) {
-    rules.look_up(key.topic);
-    if (rules.election() != Election::unclean) return;
     if (elections.records.size() == most) {
       elections.more = true;
       return;
     }
-    if (auto record = elect(context, key, rules.min_isr(), Election::unclean)) {
+    rules.look_up(key.topic);
+    if (auto record = elect(context, key, rules.min_isr(), rules.election())) {
       elections.records.emplace_back(std::move(*record));
     }
   });

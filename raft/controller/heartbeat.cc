@@ -4,7 +4,8 @@
 // | ------------------- | ----------------------------------------- | ----- | -------------------------------------- |
 // | fenced              | unfenced once its registration is replayed | stays | may stop now                           |
 // | unfenced            | stays                                     | fence | if it leads: shutting down; else stop  |
-// | shutting down       | may stop when it leads nothing and all active brokers have replayed that; else stays         |
+// | shutting down       | may stop when it leads nothing and all active brokers have replayed that; else stays, and    |
+// |                     | gives away what a controller that failed in between has left it                              |
 //
 // Who may stop is fenced with the same answer.
 #include <algorithm>
@@ -27,10 +28,11 @@ Next next_state(const DecisionContext& context, const Sessions& sessions, const 
   }
   const bool leads = context.image.index.any(PartitionRole::leads, broker.id);
   if (broker.in_controlled_shutdown) {
+    if (leads) return Next::shuts_down;
     const auto known_by_all = sessions.lowest_active_offset(context.image);
     const auto needed = sessions.shutdown_offset(broker.id);
     const bool known = !known_by_all || (needed && *known_by_all >= *needed);
-    return !leads && known ? Next::stops : Next::stays;
+    return known ? Next::stops : Next::stays;
   }
   if (request.want_fence) return request.want_shut_down ? Next::stops : Next::fences;
   if (!request.want_shut_down) return Next::stays;

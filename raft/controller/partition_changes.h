@@ -34,8 +34,9 @@ struct PeriodicElections {
 };
 // Gives leadership back to first replicas that are in sync again.
 [[nodiscard]] PeriodicElections balance_leaders(const DecisionContext& context, std::size_t most);
-// Finds leaders for partitions without one, where unclean elections are enabled.
-[[nodiscard]] PeriodicElections recover_unclean(const DecisionContext& context, std::size_t most);
+// Finds leaders for partitions without one: unclean elections may have been enabled since, or the predecessor failed before it
+// had offered all of them to a broker that came.
+[[nodiscard]] PeriodicElections find_leaders(const DecisionContext& context, std::size_t most);
 
 // Replicas are added first and removed once all that stay are in sync (KIP-455, KAFKA-15665); a null target cancels.
 [[nodiscard]] Decision<protocol::AlterPartitionReassignmentsResponse> decide_reassignments(

@@ -196,6 +196,48 @@ TEST(ControlledShutdown, GoesOnUnderANewControllerWithoutWaitingForMoreRecords) 
   EXPECT_TRUE(cluster.heartbeat(0, false, true).should_shut_down);
 }
 
+// What is not atomic may be committed in part when its controller fails: here, the first of the records of a heartbeat.
+void fail_over_after_first_record(Cluster& cluster, const protocol::BrokerHeartbeatRequest& request) {
+  const auto decision = cluster.controller.submit(request, cluster.now);
+  ASSERT_GT(decision.records.size(), 1U);
+  ASSERT_FALSE(decision.atomic);
+  cluster.controller.resign();
+  cluster.take({decision.records.front()});
+  cluster.take(cluster.controller.become_active(LeaderEpoch{2}, cluster.now));
+}
+
+TEST(ControlledShutdown, OfWhichHalfWasCommittedIsFinishedByANewController) {
+  Cluster cluster;
+  cluster.start_brokers(2);
+  cluster.create("t", {{0, 1}});
+  protocol::BrokerHeartbeatRequest request;
+  request.broker_id = 0;
+  request.broker_epoch = cluster.epoch_of(0);
+  request.want_shut_down = true;
+  fail_over_after_first_record(cluster, request);
+  ASSERT_EQ(cluster.partition("t").leader, NodeId{0});
+  EXPECT_FALSE(cluster.heartbeat(0, false, true).should_shut_down);
+  EXPECT_EQ(told(cluster.partition("t")), "leader 1 isr[1] replicas[0,1]");
+  cluster.heartbeat(1);
+  EXPECT_TRUE(cluster.heartbeat(0, false, true).should_shut_down);
+}
+
+TEST(Unfencing, OfWhichHalfWasCommittedIsFinishedByANewController) {
+  Cluster cluster;
+  cluster.start_brokers(1);
+  cluster.create("t", {{0}});
+  cluster.fence(0);
+  protocol::BrokerHeartbeatRequest request;
+  request.broker_id = 0;
+  request.broker_epoch = cluster.epoch_of(0);
+  request.current_metadata_offset = request.broker_epoch;
+  fail_over_after_first_record(cluster, request);
+  ASSERT_FALSE(cluster.controller.image()->brokers.get(NodeId{0})->fenced);
+  ASSERT_EQ(told(cluster.partition("t")), "leader -1 isr[0] replicas[0]");
+  cluster.tick();
+  EXPECT_EQ(told(cluster.partition("t")), "leader 0 isr[0] replicas[0]");
+}
+
 TEST(ControlledShutdown, WhoseSessionEndsOnTheWayIsNotUnfencedAgain) {
   Cluster cluster;
   cluster.start_brokers(2);

@@ -12,6 +12,12 @@
 //
 // Work of more than `records_per_operation_max` records that must be atomic comes wrapped in a metadata transaction (KIP-868).
 //
+// Control records stand in the log too: `replay` of no records at the offset after them says so. So are the records of
+// `become_active` replayed even if there are none, after the record that begins the epoch: or the epoch of the first broker to
+// register would be the offset of that record, and the broker would be unfenced before it has replayed its own. For the same
+// reason a broker's heartbeat names the last offset of the image that it published: within an open metadata transaction, the
+// one before it.
+//
 // On a standby, what is replayed is committed. On the active controller, the images since the last committed offset are kept;
 // losing the leadership drops them. The shell then replays from `image().end_offset` on, from the log.
 //
@@ -96,7 +102,8 @@ class Controller {
   // ---- time ----
   // When `tick` next has something to do; `end_of_time` on a standby.
   [[nodiscard]] Instant next_deadline() const;
-  // Does what is due, one thing at a time: records to log and replay, or none. The deadline tells whether more is due.
+  // Does what is due, one thing at a time: records to log and replay (in any number of batches), or none. The deadline tells
+  // whether more is due. Heartbeats that have arrived are to be submitted first: they may keep a session from ending.
   [[nodiscard]] Records tick(Instant now);
 
   // Asserts the invariants that can be checked at a cost of O(brokers + what the last replay touched).

@@ -17,6 +17,17 @@ TEST(Registration, ABrokersEpochIsTheOffsetOfItsRegistrationAndItStartsFenced) {
   EXPECT_TRUE(cluster.controller.image()->brokers.get(NodeId{0})->fenced);
 }
 
+TEST(Registration, ComesAfterTheControlRecordThatBeginsAnEpoch) {
+  Cluster cluster;
+  const Offset end = cluster.controller.image()->end_offset;
+  cluster.controller.resign();
+  ASSERT_TRUE(cluster.controller.become_active(LeaderEpoch{2}, cluster.now).empty());
+  ASSERT_TRUE(cluster.controller.replay({}, end + 1));
+  EXPECT_EQ(cluster.controller.committed_image()->end_offset, end) << "it is not known to be committed";
+  EXPECT_EQ(cluster.register_broker(0).broker_epoch, end.value() + 1);
+  EXPECT_EQ(cluster.controller.image()->end_offset, end + 2);
+}
+
 // KAFKA-16952: the answer to a registration was lost, and the broker asks again.
 TEST(Registration, TheSameIncarnationKeepsEpochAndState) {
   Cluster cluster;

@@ -123,9 +123,9 @@ LeaderEffects LeaderState::step(Instant now, const BrokersChanged& event) {
   return effects;
 }
 
-LeaderEffects LeaderState::step(Instant now, const MinInSyncChanged& event) {
+LeaderEffects LeaderState::hold_to(Instant now, std::int32_t min_in_sync) {
   LeaderEffects effects;
-  config_.min_in_sync = event.min_in_sync;
+  config_.min_in_sync = min_in_sync;
   advance(now, effects);
   check_invariants();
   return effects;

@@ -98,7 +98,7 @@ class LeaderState {
   LeaderState(NodeId self, ReplicationConfig config, std::shared_ptr<const BrokerDirectory> brokers)
       : self_{self}, config_{config}, brokers_{std::move(brokers)} {}
 
-  // ---- metadata: called by PartitionCore, which has judged that `registration` is news ----
+  // ---- metadata and configuration: called by PartitionCore, which has judged that `registration` is news ----
   // A leadership begins at `log.log_end`. What is known of the followers' offsets holds only if it continues this leader's own
   // epoch, the very one before: had somebody else led in between, followers may have cut for it what we saw them have.
   [[nodiscard]] LeaderEffects begin(Instant now, const PartitionRegistration& registration, const LocalLog& log);
@@ -108,6 +108,8 @@ class LeaderState {
   [[nodiscard]] LeaderEffects update_assignment(Instant now, const PartitionRegistration& registration);
   // The brokers, as of the metadata that comes next.
   void know(std::shared_ptr<const BrokerDirectory> brokers) { brokers_ = std::move(brokers); }
+  // min.insync.replicas has changed.
+  [[nodiscard]] LeaderEffects hold_to(Instant now, std::int32_t min_in_sync);
   // The leadership ends: all that wait fail with NOT_LEADER_OR_FOLLOWER.
   [[nodiscard]] std::vector<ProduceDone> end();
 
@@ -117,7 +119,6 @@ class LeaderState {
   [[nodiscard]] LeaderEffects step(Instant now, const AlterPartitionAnswered& event);
   [[nodiscard]] LeaderEffects step(Instant now, const ProduceAppended& event);
   [[nodiscard]] LeaderEffects step(Instant now, const BrokersChanged& event);
-  [[nodiscard]] LeaderEffects step(Instant now, const MinInSyncChanged& event);
   [[nodiscard]] LeaderEffects step(Instant now, const IsrCheck& event);
   [[nodiscard]] LeaderEffects step(Instant now, const Tick& event);
   // A waiting produce request gave up. False if it had been answered.

@@ -38,6 +38,11 @@ PartitionEffects PartitionCore::step(Instant now, const MetadataChanged& event) 
   return effects;
 }
 
+LeaderEffects PartitionCore::step(Instant now, const MinInSyncChanged& event) {
+  config_.min_in_sync = event.min_in_sync;
+  return leader() == nullptr ? LeaderEffects{} : leader()->hold_to(now, event.min_in_sync);
+}
+
 void PartitionCore::lead(Instant now, const MetadataChanged& event, bool new_epoch, PartitionEffects& effects) {
   LeaderState* leading = leader();
   SQUALL_ASSERT(new_epoch || leading != nullptr, "nobody becomes leader of an epoch that had another one");

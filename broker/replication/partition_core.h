@@ -55,8 +55,10 @@ class PartitionCore {
   PartitionCore(NodeId self, ReplicationConfig config) : self_{self}, config_{config} {}
 
   [[nodiscard]] PartitionEffects step(Instant now, const MetadataChanged& event);
+  // Kept for the leaderships to come, whatever the role is now.
+  [[nodiscard]] LeaderEffects step(Instant now, const MinInSyncChanged& event);
 
-  // Null unless it is that. Their events go to them directly.
+  // Null unless it is that. All other events go to them directly.
   [[nodiscard]] LeaderState* leader() { return std::get_if<LeaderState>(&role_); }
   [[nodiscard]] const LeaderState* leader() const { return std::get_if<LeaderState>(&role_); }
   [[nodiscard]] FollowerState* follower() { return std::get_if<FollowerState>(&role_); }

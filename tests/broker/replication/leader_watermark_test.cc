@@ -81,7 +81,26 @@ TEST_F(LeaderWatermark, StandsStillUnderMinInSyncReplicas) {
   brokers[1].fenced = brokers[2].fenced = true;
   (void)metadata();
   EXPECT_FALSE(append_to(10).high_watermark);
-  EXPECT_EQ(leader().step(at_ms(0), MinInSyncChanged{1}).high_watermark, Offset{10});
+  EXPECT_EQ(core->step(at_ms(0), MinInSyncChanged{1}).high_watermark, Offset{10});
+}
+
+TEST_F(LeaderWatermark, MinInSyncReplicasOutlivesTheLeadership) {
+  const auto next = [&](std::int32_t leader_id) {
+    registration.leader = NodeId{leader_id};
+    ++registration.leader_epoch;
+    ++registration.partition_epoch;
+    (void)metadata();
+  };
+  registration.in_sync = nodes({1});
+  (void)metadata();
+  (void)core->step(at_ms(0), MinInSyncChanged{2});
+  next(2);
+  next(1);
+  EXPECT_EQ(leader().admit_produce(-1), ErrorCode::not_enough_replicas) << "changed while it led";
+  next(2);
+  (void)core->step(at_ms(0), MinInSyncChanged{1});
+  next(1);
+  EXPECT_EQ(leader().admit_produce(-1), ErrorCode::none) << "changed while it followed";
 }
 
 TEST_F(LeaderWatermark, MinInSyncReplicasIsHeldAgainstTheCommittedIsr) {

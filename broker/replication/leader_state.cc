@@ -13,6 +13,7 @@ LeaderEffects LeaderState::begin(Instant now, const PartitionRegistration& regis
   SQUALL_ASSERT(registration.leader == self_ && registration.leader_epoch > leader_epoch_, "a leadership begins once an epoch");
   const bool continues = leader_epoch_ != no_epoch && registration.leader_epoch == leader_epoch_ + 1;
   leader_epoch_ = registration.leader_epoch;
+  if (first_epoch_ == no_epoch) first_epoch_ = leader_epoch_;
   epoch_start_ = log.log_end;
   log_ = log;
   high_watermark_ = std::max(high_watermark_, log.high_watermark);

@@ -47,7 +47,8 @@ struct AlterPartitionAsk {
 
 // ---- events ----
 
-// The local log's ends moved by an append or a sync that was issued under `leader_epoch`.
+// The local log's ends moved by an append or a sync that was issued under `leader_epoch`: this one, or an earlier one of the
+// same leader without a break, as a sync may take its time. What was issued before it followed somebody else is dropped.
 struct LocalLogMoved {
   LeaderEpoch leader_epoch = no_epoch;
   LocalLog log;
@@ -69,6 +70,7 @@ struct AlterPartitionAnswered {
   RecoveryState recovery = RecoveryState::recovered;
 };
 struct ProduceAppended {
+  LeaderEpoch leader_epoch = no_epoch;  // under which it was appended
   ProduceWaiter waiter;
   Offset required;  // see ProduceWaits::add
 };
@@ -170,6 +172,9 @@ class LeaderState {
   void advance(Instant now, LeaderEffects& effects);
   [[nodiscard]] BrokerEpoch broker_epoch_of(NodeId id) const;
   [[nodiscard]] ReplicaProgress* find(NodeId id);
+  [[nodiscard]] bool is_of_this_log(LeaderEpoch issued_under) const {
+    return issued_under >= first_epoch_ && issued_under <= leader_epoch_;
+  }
 
   struct Pending {
     AskTag tag;
@@ -181,6 +186,7 @@ class LeaderState {
   ReplicationConfig config_;
   std::shared_ptr<const BrokerDirectory> brokers_;
   LeaderEpoch leader_epoch_ = no_epoch;
+  LeaderEpoch first_epoch_ = no_epoch;  // since it, nothing was cut off our log: we have followed nobody
   PartitionEpoch partition_epoch_ = no_partition_epoch;
   Offset epoch_start_ = no_offset;
   LocalLog log_;

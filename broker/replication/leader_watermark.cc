@@ -28,7 +28,7 @@ void LeaderState::advance(Instant now, LeaderEffects& effects) {
 
 LeaderEffects LeaderState::step(Instant now, const LocalLogMoved& event) {
   LeaderEffects effects;
-  if (event.leader_epoch != leader_epoch_) return effects;
+  if (!is_of_this_log(event.leader_epoch)) return effects;
   // Two completions may overtake each other: the ends of a leader's log only rise.
   log_.log_start = std::max(log_.log_start, event.log.log_start);
   log_.log_end = std::max(log_.log_end, event.log.log_end);
@@ -55,7 +55,9 @@ LeaderEffects LeaderState::step(Instant now, const ReplicaFetched& event) {
 
 LeaderEffects LeaderState::step(Instant, const ProduceAppended& event) {
   LeaderEffects effects;
-  if (event.required > high_watermark_) {
+  if (!is_of_this_log(event.leader_epoch)) {
+    effects.produce_done.push_back({event.waiter, ErrorCode::not_leader_or_follower});
+  } else if (event.required > high_watermark_) {
     waits_.add(event.waiter, event.required);
   } else {
     // Committed already; but if the ISR has become too small since, the promise of acks=all was not kept.

@@ -9,7 +9,7 @@ using protocol::ErrorCode;
 
 struct LeaderWatermark : LeaderFixture {
   LeaderEffects produce(std::uint64_t waiter, std::int64_t required) {
-    return leader().step(at_ms(0), ProduceAppended{ProduceWaiter{waiter}, Offset{required}});
+    return leader().step(at_ms(0), ProduceAppended{leader().leader_epoch(), ProduceWaiter{waiter}, Offset{required}});
   }
 };
 
@@ -164,6 +164,33 @@ TEST_F(LeaderWatermark, WaitersFailWhenTheLeadershipIsLostAndOnlyThen) {
   registration.leader_epoch = LeaderEpoch{7};
   registration.partition_epoch = PartitionEpoch{9};
   EXPECT_EQ(metadata().leader.produce_done, (std::vector<ProduceDone>{{ProduceWaiter{1}, ErrorCode::not_leader_or_follower}}));
+}
+
+TEST_F(LeaderWatermark, ASyncThatBeganBeforeTheLeaderWasElectedAgainStillCounts) {
+  registration.replicas = registration.in_sync = nodes({1});
+  log.log_end = Offset{10};
+  log.policy_end = Offset{4};
+  (void)metadata();
+  ++registration.leader_epoch;
+  ++registration.partition_epoch;
+  (void)metadata();
+  log.policy_end = Offset{10};
+  EXPECT_EQ(leader().step(at_ms(0), LocalLogMoved{LeaderEpoch{5}, log}).high_watermark, Offset{10});
+}
+
+TEST_F(LeaderWatermark, AnAppendOfALeadershipThatWasLostIsNotAcknowledged) {
+  (void)metadata();
+  (void)append_to(10);
+  for (const std::int32_t id : {2, 1}) {  // 2 led, and had us cut what we had appended
+    registration.leader = NodeId{id};
+    ++registration.leader_epoch;
+    ++registration.partition_epoch;
+    (void)metadata();
+  }
+  (void)fetch(2, 10);
+  (void)fetch(3, 10);
+  EXPECT_EQ(leader().step(at_ms(0), ProduceAppended{LeaderEpoch{5}, ProduceWaiter{1}, Offset{10}}).produce_done,
+            (std::vector<ProduceDone>{{ProduceWaiter{1}, ErrorCode::not_leader_or_follower}}));
 }
 
 // KIP-1166

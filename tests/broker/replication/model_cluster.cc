@@ -103,7 +103,7 @@ void Cluster::produce(Node& at) {
   ++counts_.produced;
   if (all) waiting_[value] = {at.id, offset};
   apply(at, leader->step(now_, LocalLogMoved{leader->leader_epoch(), at.log.view()}));
-  if (all) apply(at, leader->step(now_, ProduceAppended{ProduceWaiter{value}, offset + 1}));
+  if (all) apply(at, leader->step(now_, ProduceAppended{leader->leader_epoch(), ProduceWaiter{value}, offset + 1}));
 }
 
 void Cluster::send_fetch(Node& from) {

@@ -145,7 +145,7 @@ TEST_F(Roles, AReassignmentAddsAndRemovesFollowers) {
 TEST_F(Roles, WhoIsNoLongerAReplicaLeaves) {
   (void)metadata();
   (void)append_to(10);
-  (void)leader().step(at_ms(0), ProduceAppended{ProduceWaiter{1}, Offset{10}});
+  (void)leader().step(at_ms(0), ProduceAppended{leader().leader_epoch(), ProduceWaiter{1}, Offset{10}});
   next(2, 1);
   registration.replicas = registration.in_sync = nodes({2, 3});
   const PartitionEffects effects = metadata();

@@ -16,8 +16,8 @@ bool LeaderState::may_join(const ReplicaProgress& replica) const {
   return fetched_in && (*fetched_in == no_broker_epoch || *fetched_in == standing->epoch);
 }
 
-void LeaderState::maybe_expand(const ReplicaProgress& replica, LeaderEffects& effects) {
-  if (pending_ || contains(in_sync_, replica.id()) || !may_join(replica)) return;
+void LeaderState::maybe_expand(Instant now, const ReplicaProgress& replica, LeaderEffects& effects) {
+  if (pending_ || now < expand_not_before_ || contains(in_sync_, replica.id()) || !may_join(replica)) return;
   // At the high watermark it has all that is committed under this leader; at the start of the epoch, all that earlier leaders
   // may have committed beyond the high watermark that we had heard of.
   if (replica.log_end() < high_watermark_ || replica.log_end() < epoch_start_) return;
@@ -103,6 +103,7 @@ void LeaderState::refuse(Instant now, ErrorCode error) {
     case ErrorCode::operation_not_attempted:
       // The controller knows our partition epoch and has not done it, so nobody who is joining can have been elected.
       drop_pending();
+      expand_not_before_ = now + config_.alter_retry_backoff;
       return;
     case ErrorCode::unknown_topic_or_partition:
     case ErrorCode::unknown_topic_id:

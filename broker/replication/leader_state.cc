@@ -35,6 +35,7 @@ LeaderEffects LeaderState::update(Instant now, const PartitionRegistration& regi
   in_sync_ = registration.in_sync;
   recovery_ = registration.recovery;
   drop_pending();
+  expand_not_before_ = now;
   assign(registration);
   maybe_recover(effects);
   advance(now, effects);
@@ -119,6 +120,7 @@ bool LeaderState::under_min_in_sync() const { return static_cast<std::int32_t>(i
 LeaderEffects LeaderState::step(Instant now, const BrokersChanged& event) {
   LeaderEffects effects;
   brokers_ = event.brokers;
+  expand_not_before_ = now;
   advance(now, effects);
   check_invariants();
   return effects;

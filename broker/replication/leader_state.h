@@ -164,7 +164,7 @@ class LeaderState {
   void drop_pending();
   void propose(const std::vector<NodeId>& in_sync, std::vector<NodeId> joining, LeaderEffects& effects);
   void send(LeaderEffects& effects);
-  void maybe_expand(const ReplicaProgress& replica, LeaderEffects& effects);
+  void maybe_expand(Instant now, const ReplicaProgress& replica, LeaderEffects& effects);
   void maybe_shrink(Instant now, LeaderEffects& effects);
   void maybe_recover(LeaderEffects& effects);
   void commit(const AlterPartitionAnswered& answer);
@@ -197,6 +197,7 @@ class LeaderState {
   RecoveryState recovery_ = RecoveryState::recovered;
   std::optional<Pending> pending_;
   std::optional<Instant> retry_at_;
+  Instant expand_not_before_{};  // the controller knows better than we do who may join: our metadata is behind
   std::uint32_t serial_ = 0;
   ProduceWaits waits_;
 };

@@ -47,7 +47,7 @@ LeaderEffects LeaderState::step(Instant now, const ReplicaFetched& event) {
   log_.log_end = std::max(log_.log_end, event.fetch.leader_end);  // the read may have seen an append that we are yet to hear of
   ReplicaProgress& replica = *find(event.replica);
   replica.fetched(now, event.fetch);
-  maybe_expand(replica, effects);
+  maybe_expand(now, replica, effects);
   advance(now, effects);
   check_invariants();
   return effects;

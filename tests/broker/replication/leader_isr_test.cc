@@ -163,6 +163,18 @@ TEST_F(LeaderIsr, EachAnswerOfTheControllerHasItsMeaning) {
   }
 }
 
+TEST_F(LeaderIsr, WhoWasRefusedIsNotAskedForAgainWithEachFetch) {
+  lead_alone();
+  (void)refuse(ask_to_add(2), ErrorCode::ineligible_replica, 100);
+  EXPECT_FALSE(fetch(2, 10, 101).ask);
+  EXPECT_FALSE(fetch(2, 10, 149).ask);
+  const LeaderEffects again = fetch(2, 10, 150);
+  ASSERT_TRUE(again.ask);
+  (void)refuse(again.ask->tag, ErrorCode::ineligible_replica, 151);
+  (void)know_brokers(152);
+  EXPECT_TRUE(fetch(2, 10, 153).ask) << "there is news of the brokers";
+}
+
 // KAFKA-15221: who is judged and who is named are one.
 TEST_F(LeaderIsr, AnAskThatIsSentAgainNamesTheLifeThatWasJudged) {
   lead_alone();

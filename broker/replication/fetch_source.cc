@@ -63,9 +63,9 @@ void FetchSource::wake(Instant now, bool throttled) {
     stop_backing_off(key, entries_.at(key));
     changed_.insert(key);
   }
-  for (const ReplicaKey& key : throttleable_) {
-    if (entries_.at(key).told.has_value() == throttled) changed_.insert(key);
-  }
+  if (throttled == throttled_) return;
+  throttled_ = throttled;
+  changed_.insert(throttleable_.begin(), throttleable_.end());
 }
 
 bool FetchSource::settle(const ReplicaKey& key, Entry& entry, Instant now, bool throttled, FetchPlan& plan) {

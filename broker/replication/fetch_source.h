@@ -110,13 +110,14 @@ class FetchSource {
 
   std::map<ReplicaKey, Entry> entries_;
   std::set<ReplicaKey> changed_;       // what the source was told may differ from what is wished
-  std::set<ReplicaKey> throttleable_;  // looked at in each plan
+  std::set<ReplicaKey> throttleable_;  // looked at when the throttle begins to hold back, or ceases to
   std::set<Ready> backing_off_;
   std::int32_t session_id_ = 0;
   std::int32_t session_epoch_ = 0;
   std::size_t told_ = 0;
   std::uint64_t turns_ = 0;
   bool in_flight_ = false;
+  bool throttled_ = false;  // as of the last plan
 };
 
 }  // namespace squall::broker

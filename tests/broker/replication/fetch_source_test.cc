@@ -92,6 +92,21 @@ TEST_F(Source, LeavesOutWhatIsThrottled) {
   EXPECT_EQ(plan(0, true).forget, (std::vector<ReplicaKey>{key(1)}));
 }
 
+TEST_F(Source, HoldsBackWhatIsPutOrReadyWhileTheRateIsExceeded) {
+  source.put(key(0), wish(10));
+  source.put(key(1), wish(20, 1000, true));
+  EXPECT_EQ(indexes(plan(0, true)), (std::vector<std::int32_t>{0}));
+  EXPECT_TRUE(answer(7, {key(0)}));
+  source.put(key(2), wish(30, 0, true));
+  EXPECT_TRUE(plan(1000, true).fetch.empty()) << "1 is ready, 2 is new, and both are held back";
+  EXPECT_TRUE(answer(7, {}));
+  EXPECT_EQ(indexes(plan(1001, false)), (std::vector<std::int32_t>{1, 2}));
+  EXPECT_TRUE(answer(7, {}));
+  EXPECT_TRUE(plan(1002, false).fetch.empty());
+  EXPECT_TRUE(answer(7, {}));
+  EXPECT_EQ(plan(1003, true).forget, (std::vector<ReplicaKey>{key(1), key(2)}));
+}
+
 TEST_F(Source, StartsOverAfterErrors) {
   struct Case {
     ErrorCode error;

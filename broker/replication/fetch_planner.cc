@@ -16,7 +16,7 @@ SourceId FetchPlanner::follow(const ReplicaKey& key, NodeId leader, const FetchW
   const SourceId source = source_for(key, leader);
   if (const auto at = places_.find(key); at != places_.end() && at->second != source) stop(key);
   places_.insert_or_assign(key, source);
-  sources_[source].put(key, wish);
+  sources_.try_emplace(source, high_watermarks_).first->second.put(key, wish);
   return source;
 }
 

@@ -25,7 +25,8 @@ struct SourceId {
 
 class FetchPlanner {
  public:
-  explicit FetchPlanner(std::int32_t fetchers = 1) : fetchers_{fetchers} {}
+  explicit FetchPlanner(std::int32_t fetchers = 1, HighWatermarks told = HighWatermarks::unstated)
+      : fetchers_{fetchers}, high_watermarks_{told} {}
 
   // The partition is fetched from `leader`, as `wish` says. Returns the source, whose fiber may have to be woken.
   SourceId follow(const ReplicaKey& key, NodeId leader, const FetchWish& wish);
@@ -48,6 +49,7 @@ class FetchPlanner {
 
  private:
   std::int32_t fetchers_;
+  HighWatermarks high_watermarks_;
   std::map<SourceId, FetchSource> sources_;
   std::map<ReplicaKey, SourceId> places_;
 };

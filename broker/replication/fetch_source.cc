@@ -9,15 +9,11 @@ namespace squall::broker {
 
 using protocol::ErrorCode;
 
-namespace {
-
-// Whether a request would say the same of both. The high watermark rides along when something else is told.
-bool reads_alike(const FollowerPosition& left, const FollowerPosition& right) {
+bool FetchSource::reads_alike(const FollowerPosition& left, const FollowerPosition& right) const {
   return left.tag.leader_epoch == right.tag.leader_epoch && left.tag.fetch_offset == right.tag.fetch_offset &&
-         left.last_fetched_epoch == right.last_fetched_epoch && left.log_start == right.log_start;
+         left.last_fetched_epoch == right.last_fetched_epoch && left.log_start == right.log_start &&
+         (!states_high_watermarks_ || left.high_watermark == right.high_watermark);
 }
-
-}  // namespace
 
 void FetchSource::put(const ReplicaKey& key, const FetchWish& wish) {
   Entry& entry = entries_[key];

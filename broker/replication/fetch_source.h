@@ -55,8 +55,15 @@ struct FetchAnswerHead {
   std::span<const ReplicaKey> partitions;
 };
 
+// Whether requests tell the high watermarks that the follower knows (Fetch v18, ReplicaFetchLimits::state_high_watermark). Then
+// one that rose is told though nothing else has changed: the leader owes an answer, at once, until it hears of it.
+enum class HighWatermarks : std::uint8_t { unstated, stated };
+
 class FetchSource {
  public:
+  explicit FetchSource(HighWatermarks told = HighWatermarks::unstated)
+      : states_high_watermarks_{told == HighWatermarks::stated} {}
+
   // The partition is fetched as `wish` says from the next request on.
   void put(const ReplicaKey& key, const FetchWish& wish);
   void remove(const ReplicaKey& key);
@@ -107,6 +114,8 @@ class FetchSource {
   // use.
   bool settle(const ReplicaKey& key, Entry& entry, Instant now, bool throttled, FetchPlan& plan);
   void start_over(std::int32_t session_to_close);
+  // Whether a request would say the same of both.
+  [[nodiscard]] bool reads_alike(const FollowerPosition& left, const FollowerPosition& right) const;
 
   std::map<ReplicaKey, Entry> entries_;
   std::set<ReplicaKey> changed_;       // what the source was told may differ from what is wished
@@ -118,6 +127,7 @@ class FetchSource {
   std::uint64_t turns_ = 0;
   bool in_flight_ = false;
   bool throttled_ = false;  // as of the last plan
+  bool states_high_watermarks_;
 };
 
 }  // namespace squall::broker

@@ -89,7 +89,8 @@ ErrorCode LeaderState::admit_fetch(NodeId replica, LeaderEpoch leader_epoch, Bro
 
 bool LeaderState::owes_high_watermark(NodeId replica) const {
   const ReplicaProgress* known = follower(replica);
-  return known != nullptr && known->stated_high_watermark() != no_offset && known->stated_high_watermark() < high_watermark_;
+  return known != nullptr && known->stated_high_watermark() != no_offset &&
+         known->stated_high_watermark() < std::min(high_watermark_, known->log_end());
 }
 
 Offset LeaderState::low_watermark() const {

@@ -131,8 +131,8 @@ class LeaderState {
   [[nodiscard]] protocol::ErrorCode admit_produce(std::int16_t acks) const;
   // Whether a follower's fetch may be read. `leader_epoch` is no_epoch if the request did not state one (KIP-320).
   [[nodiscard]] protocol::ErrorCode admit_fetch(NodeId replica, LeaderEpoch leader_epoch, BrokerEpoch broker_epoch) const;
-  // The follower has told a high watermark (Fetch v18) that is below ours: a fetch that waits should be answered now
-  // (KIP-1166).
+  // The follower has told a high watermark (Fetch v18) that is below what it could know: a fetch that waits should be answered
+  // now (KIP-1166). Beyond its own log end it can know of nothing, however often it is told.
   [[nodiscard]] bool owes_high_watermark(NodeId replica) const;
   // The lowest log start of all live replicas: DeleteRecords is done when it has reached what was asked for.
   [[nodiscard]] Offset low_watermark() const;

@@ -66,6 +66,21 @@ TEST_F(Source, OpensASessionWithAllAndThenTellsOnlyChanges) {
   EXPECT_TRUE(third.fetch.empty());
 }
 
+// KIP-1166: the leader answers at once for as long as what it was told is too low.
+TEST_F(Source, TellsAHighWatermarkThatRoseIfItTellsThemAtAll) {
+  for (const HighWatermarks told : {HighWatermarks::unstated, HighWatermarks::stated}) {
+    source = FetchSource{told};
+    open_with_two();
+    FetchWish risen = wish(10);
+    risen.position.high_watermark = Offset{10};
+    source.put(key(0), risen);
+    EXPECT_EQ(plan().fetch.size(), told == HighWatermarks::stated ? 1U : 0U);
+    EXPECT_TRUE(answer(7, {}));
+    source.put(key(0), risen);
+    EXPECT_TRUE(plan().fetch.empty()) << "it is told once";
+  }
+}
+
 TEST_F(Source, ForgetsWhatIsNoLongerFollowedOrBacksOff) {
   open_with_two();
   source.remove(key(0));

@@ -210,6 +210,20 @@ TEST_F(LeaderWatermark, AFollowerThatToldAnOlderHighWatermarkIsOwedAnAnswer) {
   EXPECT_FALSE(leader().owes_high_watermark(NodeId{3})) << "it told none";
 }
 
+TEST_F(LeaderWatermark, ALaggardThatKnowsAllItCanIsOwedNothing) {
+  registration.in_sync = nodes({1});
+  log.log_end = log.policy_end = log.high_watermark = Offset{10};
+  (void)metadata();
+  (void)leader().step(at_ms(0), ReplicaFetched{LeaderEpoch{5},
+                                               NodeId{2},
+                                               {.fetch_offset = Offset{4},
+                                                .log_start = Offset{0},
+                                                .broker_epoch = BrokerEpoch{12},
+                                                .stated_high_watermark = Offset{4},
+                                                .leader_end = Offset{10}}});
+  EXPECT_FALSE(leader().owes_high_watermark(NodeId{2})) << "a throttle may hold back the records that it lacks";
+}
+
 TEST_F(LeaderWatermark, TheLowWatermarkIsTheLowestLogStartOfTheLive) {
   log.log_start = Offset{5};
   log.log_end = log.policy_end = Offset{10};

@@ -125,8 +125,11 @@ LeaderEffects LeaderState::step(Instant now, const Tick&) {
   return effects;
 }
 
-LeaderEffects LeaderState::step(Instant now, const IsrCheck&) {
+LeaderEffects LeaderState::step(Instant now, const IsrCheck& event) {
   LeaderEffects effects;
+  for (const FollowerRound& round : event.rounds) {
+    if (ReplicaProgress* replica = find(round.replica)) replica->seen(round.at);
+  }
   maybe_shrink(now, effects);
   advance(now, effects);  // who was waited for and stopped fetching is no longer waited for
   check_invariants();

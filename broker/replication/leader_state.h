@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/time.h"
@@ -80,8 +81,17 @@ struct BrokersChanged {
 struct MinInSyncChanged {
   std::int32_t min_in_sync = 1;
 };
-struct IsrCheck {};  // every isr_check_interval
-struct Tick {};      // at next_deadline
+// When the last fetch of a follower came in whose session the partition is, named in it or not (KIP-227).
+struct FollowerRound {
+  NodeId replica = no_node;
+  Instant at;
+};
+// Every isr_check_interval. A fetch that tells nothing new of the partition need not be reported as ReplicaFetched if the
+// follower is in sync; that it came is told here.
+struct IsrCheck {
+  std::span<const FollowerRound> rounds{};
+};
+struct Tick {};  // at next_deadline
 
 // In the order in which the shell carries them out; nothing of it may wait for another partition.
 struct LeaderEffects {
@@ -162,6 +172,7 @@ class LeaderState {
  private:
   void assign(const PartitionRegistration& registration);
   void drop_pending();
+  void see_log_end(Instant now, Offset end);
   void propose(const std::vector<NodeId>& in_sync, std::vector<NodeId> joining, LeaderEffects& effects);
   void send(LeaderEffects& effects);
   void maybe_expand(Instant now, const ReplicaProgress& replica, LeaderEffects& effects);

@@ -26,12 +26,18 @@ void LeaderState::advance(Instant now, LeaderEffects& effects) {
   waits_.complete(high_watermark_, ErrorCode::none, effects.produce_done);
 }
 
+// Two completions may overtake each other: the ends of a leader's log only rise.
+void LeaderState::see_log_end(Instant now, Offset end) {
+  if (end <= log_.log_end) return;
+  for (ReplicaProgress& replica : followers_) replica.leader_appended(now, log_.log_end);
+  log_.log_end = end;
+}
+
 LeaderEffects LeaderState::step(Instant now, const LocalLogMoved& event) {
   LeaderEffects effects;
   if (!is_of_this_log(event.leader_epoch)) return effects;
-  // Two completions may overtake each other: the ends of a leader's log only rise.
   log_.log_start = std::max(log_.log_start, event.log.log_start);
-  log_.log_end = std::max(log_.log_end, event.log.log_end);
+  see_log_end(now, event.log.log_end);
   log_.policy_end = std::max(log_.policy_end, event.log.policy_end);
   advance(now, effects);
   check_invariants();
@@ -44,7 +50,7 @@ LeaderEffects LeaderState::step(Instant now, const ReplicaFetched& event) {
                                                       : ErrorCode::not_leader_or_follower;
   if (effects.error != ErrorCode::none) return effects;
   SQUALL_ASSERT(event.fetch.fetch_offset <= event.fetch.leader_end, "a fetch beyond the log end is out of range, not progress");
-  log_.log_end = std::max(log_.log_end, event.fetch.leader_end);  // the read may have seen an append that we are yet to hear of
+  see_log_end(now, event.fetch.leader_end);  // the read may have seen an append that we are yet to hear of
   ReplicaProgress& replica = *find(event.replica);
   replica.fetched(now, event.fetch);
   maybe_expand(now, replica, effects);

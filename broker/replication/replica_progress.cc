@@ -23,12 +23,23 @@ void ReplicaProgress::fetched(Instant now, const FollowerFetch& fetch) {
     caught_up = last_fetch_;
   }
   if (caught_up) last_caught_up_ = last_caught_up_ ? std::max(*last_caught_up_, *caught_up) : *caught_up;
+  if (fetch.fetch_offset >= fetch.leader_end) left_behind_.reset();
   log_end_ = fetch.fetch_offset;
   log_start_ = fetch.log_start;
   stated_high_watermark_ = fetch.stated_high_watermark;
   broker_epoch_ = fetch.broker_epoch;
   leader_end_at_fetch_ = std::max(leader_end_at_fetch_, fetch.leader_end);
   last_fetch_ = now;
+}
+
+void ReplicaProgress::leader_appended(Instant now, Offset old_end) {
+  if (log_end_ == old_end && !left_behind_) left_behind_ = now;
+}
+
+void ReplicaProgress::seen(Instant round) {
+  if (!left_behind_) return;
+  const Instant had_all = std::min(round, *left_behind_);
+  last_caught_up_ = last_caught_up_ ? std::max(*last_caught_up_, had_all) : had_all;
 }
 
 bool ReplicaProgress::is_caught_up(Instant now, Offset leader_end, Duration lag_max) const {

@@ -37,6 +37,10 @@ class ReplicaProgress {
   // The leader was elected again: what it knows of the offsets still holds.
   void begin_epoch(Instant now, Offset leader_end, bool in_sync);
   void fetched(Instant now, const FollowerFetch& fetch);
+  // The leader's log grew beyond `old_end`: who ended there has had all until now.
+  void leader_appended(Instant now, Offset old_end);
+  // It was fetching at `round`, and told nothing new: it was caught up then, if it had all then.
+  void seen(Instant round);
   // Its log ends where the leader's does, or it was caught up less than `lag_max` ago. A fetch that reaches the end which the
   // leader had at the fetch before counts as of that fetch, so that a steady stream of appends does not make it a laggard.
   [[nodiscard]] bool is_caught_up(Instant now, Offset leader_end, Duration lag_max) const;
@@ -50,6 +54,7 @@ class ReplicaProgress {
   Offset leader_end_at_fetch_ = no_offset;
   std::optional<Instant> last_fetch_;
   std::optional<Instant> last_caught_up_;
+  std::optional<Instant> left_behind_;  // when it last had all and the leader went on
 };
 
 }  // namespace squall::broker

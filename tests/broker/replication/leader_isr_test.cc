@@ -107,6 +107,34 @@ TEST_F(LeaderIsr, AFollowerAtTheLogEndIsNeverLate) {
   EXPECT_FALSE(leader().step(at_ms(10 * lag_ms), IsrCheck{}).ask);
 }
 
+// KIP-227: what has not changed is not named in a fetch, and needs no report.
+TEST_F(LeaderIsr, AnIdleFollowerThatGoesOnFetchingIsNotLateWhenAnAppendComes) {
+  (void)metadata(0);
+  (void)append_to(10, 0);
+  (void)fetch(2, 10, 10);
+  (void)fetch(3, 10, 10);
+  (void)append_to(20, 100'000);
+  const FollowerRound rounds[] = {{NodeId{2}, at_ms(99'900)}, {NodeId{3}, at_ms(60'000)}};
+  const LeaderEffects effects = leader().step(at_ms(100'001), IsrCheck{rounds});
+  ASSERT_TRUE(effects.ask);
+  EXPECT_EQ(effects.ask->in_sync, (std::vector<IsrMember>{{NodeId{1}, BrokerEpoch{11}}, {NodeId{2}, BrokerEpoch{12}}}))
+      << "3 was last heard of 40 s ago";
+  (void)answer(effects.ask->tag, nodes({1, 2}), 100'002);
+  const FollowerRound later[] = {{NodeId{2}, at_ms(129'900)}};
+  EXPECT_FALSE(leader().step(at_ms(130'000), IsrCheck{later}).ask);
+  EXPECT_TRUE(leader().step(at_ms(130'001), IsrCheck{later}).ask) << "it fetches, but has lacked records for 30 s";
+}
+
+TEST_F(LeaderIsr, ARoundSaysNothingOfAFollowerThatNeverHadAll) {
+  (void)metadata(0);
+  (void)append_to(10, 0);
+  (void)fetch(2, 10, 10);
+  const FollowerRound rounds[] = {{NodeId{2}, at_ms(lag_ms)}, {NodeId{3}, at_ms(lag_ms)}};
+  const LeaderEffects effects = leader().step(at_ms(lag_ms + 1), IsrCheck{rounds});
+  ASSERT_TRUE(effects.ask);
+  EXPECT_EQ(effects.ask->in_sync.size(), 2U);
+}
+
 TEST_F(LeaderIsr, ReachingTheEndOfTheFetchBeforeCountsAsOfThatFetch) {
   (void)metadata(0);
   (void)append_to(10, 0);

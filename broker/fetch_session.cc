@@ -8,7 +8,9 @@ namespace squall::broker {
 
 void FetchSession::put(const FetchPartition& partition) {
   if (const auto at = places_.find(partition.key); at != places_.end()) {
-    at->second->request = partition;
+    FetchPartitionState& state = *at->second;
+    if (state.request.current_leader_epoch != partition.current_leader_epoch) state.told_high_watermark = no_offset;
+    state.request = partition;
     return;
   }
   partitions_.push_back({.request = partition});

@@ -49,7 +49,7 @@ struct FetchPartitionAnswer {
   Offset log_start = no_offset;
   Offset last_stable = no_offset;
   bool has_records = false;
-  bool has_error = false;
+  bool has_error = false;  // or a diverging epoch: what else is told with it is not taken over
 };
 
 class FetchSession {
@@ -62,7 +62,8 @@ class FetchSession {
   [[nodiscard]] std::int32_t id() const { return id_; }
   [[nodiscard]] std::int32_t next_epoch() const { return next_epoch_; }
 
-  // Adds the partition, or changes how it is fetched; it keeps what was told and its place.
+  // Adds the partition, or changes how it is fetched; it keeps its place and what was told, unless its leader epoch is new:
+  // what was answered under the old one may have been dropped.
   void put(const FetchPartition& partition);
   void forget(const FetchKey& key);
 

@@ -55,6 +55,20 @@ TEST_F(FetchSessions, ASessionWithoutPartitionsIsClosed) {
   EXPECT_EQ(cache.partitions(), 0U);
 }
 
+// A follower drops an answer to what it asked under an earlier leader epoch: the session cannot know what it took over.
+TEST_F(FetchSessions, UnderANewLeaderEpochAllIsNews) {
+  FetchSession* session = cache.open(false, both, at_seconds(0));
+  const FetchPartitionAnswer answer{.high_watermark = Offset{5}, .log_start = Offset{0}, .last_stable = Offset{5}};
+  FetchPartitionState& state = session->partitions().front();
+  EXPECT_TRUE(FetchSession::must_tell(state, answer));
+  session->put(partition("a", 3));
+  EXPECT_FALSE(FetchSession::must_tell(state, answer));
+  FetchPartition newer = partition("a", 3);
+  newer.current_leader_epoch = LeaderEpoch{6};
+  session->put(newer);
+  EXPECT_TRUE(FetchSession::must_tell(state, answer));
+}
+
 TEST_F(FetchSessions, OnlyNewsAreTold) {
   FetchPartitionState state;
   const FetchPartitionAnswer quiet{.high_watermark = Offset{5}, .log_start = Offset{0}, .last_stable = Offset{5}};

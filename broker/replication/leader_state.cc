@@ -45,6 +45,9 @@ LeaderEffects LeaderState::update(Instant now, const PartitionRegistration& regi
 
 LeaderEffects LeaderState::update_assignment(Instant now, const PartitionRegistration& registration) {
   LeaderEffects effects;
+  // The controller refuses whoever is no replica, and then we wait for news of the partition: these are the news.
+  const auto is_replica = [&](const IsrMember& member) { return contains(registration.replicas, member.id); };
+  if (pending_ && !std::ranges::all_of(pending_->in_sync, is_replica)) drop_pending();
   assign(registration);
   advance(now, effects);
   check_invariants();

@@ -142,6 +142,26 @@ TEST_F(Roles, AReassignmentAddsAndRemovesFollowers) {
   EXPECT_EQ(leader().follower(NodeId{3}), nullptr);
 }
 
+TEST_F(Roles, AnAskForAReplicaThatAReassignmentHasRemovedIsDropped) {
+  brokers.push_back({.id = NodeId{4}, .epoch = BrokerEpoch{14}});
+  registration.replicas = nodes({1, 2, 3, 4});
+  registration.adding = nodes({4});
+  registration.removing = nodes({3});
+  (void)metadata();
+  const LeaderEffects joined = fetch(4, 0);
+  ASSERT_TRUE(joined.ask);
+  (void)answer(joined.ask->tag, nodes({1, 2, 4}));
+  const LeaderEffects removed = fetch(3, 0);  // it has not heard of it, and nor have we
+  ASSERT_TRUE(removed.ask);
+  (void)refuse(removed.ask->tag, protocol::ErrorCode::invalid_request);
+  ++registration.partition_epoch;
+  registration.replicas = registration.in_sync = nodes({1, 2, 4});
+  registration.adding = registration.removing = {};
+  (void)metadata();
+  EXPECT_FALSE(leader().asking()) << "no other news of the partition need ever come";
+  EXPECT_TRUE(leader().step(at_ms(lag_ms + 1), IsrCheck{}).ask) << "2 has never fetched";
+}
+
 TEST_F(Roles, WhoIsNoLongerAReplicaLeaves) {
   (void)metadata();
   (void)append_to(10);

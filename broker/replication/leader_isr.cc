@@ -105,8 +105,6 @@ void LeaderState::refuse(Instant now, ErrorCode error) {
       drop_pending();
       expand_not_before_ = now + config_.alter_retry_backoff;
       return;
-    case ErrorCode::unknown_topic_or_partition:
-    case ErrorCode::unknown_topic_id:
     case ErrorCode::fenced_leader_epoch:
     case ErrorCode::invalid_update_version:
     case ErrorCode::invalid_request:
@@ -114,6 +112,8 @@ void LeaderState::refuse(Instant now, ErrorCode error) {
       // The registration is not what we think, and the ask may have been done by an earlier sending of it (KAFKA-14144): we
       // wait with the larger set until metadata tells.
       return;
+    // Among these: a controller that has been deposed and does not know it. It knows no topic that is newer than its term, and
+    // when the topic has gone indeed, metadata ends the asking.
     default: retry_at_ = now + config_.alter_retry_backoff; return;
   }
 }

@@ -158,13 +158,13 @@ TEST_F(LeaderIsr, EachAnswerOfTheControllerHasItsMeaning) {
   const Case cases[] = {
       {ErrorCode::ineligible_replica, false, false},
       {ErrorCode::operation_not_attempted, false, false},
-      {ErrorCode::unknown_topic_or_partition, true, false},
-      {ErrorCode::unknown_topic_id, true, false},
+      {ErrorCode::unknown_topic_or_partition, true, true},  // KAFKA-14154: a stale controller
+      {ErrorCode::unknown_topic_id, true, true},
       {ErrorCode::fenced_leader_epoch, true, false},
       {ErrorCode::invalid_update_version, true, false},  // KAFKA-14144: it may have been done by an earlier sending
       {ErrorCode::invalid_request, true, false},
       {ErrorCode::new_leader_elected, true, false},
-      {ErrorCode::not_controller, true, true},  // KAFKA-14154: a stale controller
+      {ErrorCode::not_controller, true, true},
       {ErrorCode::stale_broker_epoch, true, true},
       {ErrorCode::request_timed_out, true, true},
       {ErrorCode::network_exception, true, true},

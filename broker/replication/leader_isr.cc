@@ -101,6 +101,12 @@ void LeaderState::refuse(Instant now, ErrorCode error) {
   switch (error) {
     case ErrorCode::ineligible_replica:
     case ErrorCode::operation_not_attempted:
+      // But an earlier sending may have been, or arrive late: with a joiner that may lead next, nothing is committed without it
+      // for as long as a laggard would be waited for.
+      if (!joining_.empty() && now < pending_->unsure_until) {
+        retry_at_ = now + config_.alter_retry_backoff;
+        return;
+      }
       // The controller knows our partition epoch and has not done it, so nobody who is joining can have been elected.
       drop_pending();
       expand_not_before_ = now + config_.alter_retry_backoff;
@@ -114,7 +120,10 @@ void LeaderState::refuse(Instant now, ErrorCode error) {
       return;
     // Among these: a controller that has been deposed and does not know it. It knows no topic that is newer than its term, and
     // when the topic has gone indeed, metadata ends the asking.
-    default: retry_at_ = now + config_.alter_retry_backoff; return;
+    default:
+      retry_at_ = now + config_.alter_retry_backoff;
+      pending_->unsure_until = now + config_.lag_max;
+      return;
   }
 }
 

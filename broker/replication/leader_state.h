@@ -191,6 +191,8 @@ class LeaderState {
     AskTag tag;
     // As asked for. A sending that repeats it carries the same broker epochs: it is those lives that were judged (KAFKA-15221).
     std::vector<IsrMember> in_sync;
+    // A sending got no answer, or one that does not tell whether it was done: until then metadata may tell that it was.
+    Instant unsure_until;
   };
 
   NodeId self_;

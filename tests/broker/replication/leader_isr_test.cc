@@ -191,6 +191,24 @@ TEST_F(LeaderIsr, EachAnswerOfTheControllerHasItsMeaning) {
   }
 }
 
+// The sending without an answer may have been done, or be done yet: by another controller than the one that refuses the next.
+TEST_F(LeaderIsr, ARefusalAfterASendingWithoutAnAnswerIsNotBelievedAtOnce) {
+  lead_alone();
+  (void)refuse(ask_to_add(2), ErrorCode::request_timed_out, 100);
+  for (std::int64_t ms = 150; ms < 100 + lag_ms; ms += 1000) {
+    const LeaderEffects again = leader().step(at_ms(ms), Tick{});
+    ASSERT_TRUE(again.ask);
+    (void)refuse(again.ask->tag, ErrorCode::ineligible_replica, ms);
+    (void)append_to(20, ms);
+    ASSERT_TRUE(leader().in_maximal(NodeId{2}));
+    ASSERT_EQ(leader().high_watermark(), Offset{10}) << "2 may lead next";
+  }
+  const LeaderEffects last = leader().step(at_ms(100 + lag_ms), Tick{});
+  ASSERT_TRUE(last.ask);
+  (void)refuse(last.ask->tag, ErrorCode::ineligible_replica, 100 + lag_ms);
+  EXPECT_FALSE(leader().asking()) << "metadata would have told by now";
+}
+
 TEST_F(LeaderIsr, WhoWasRefusedIsNotAskedForAgainWithEachFetch) {
   lead_alone();
   (void)refuse(ask_to_add(2), ErrorCode::ineligible_replica, 100);

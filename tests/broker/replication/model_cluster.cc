@@ -128,10 +128,14 @@ void Cluster::lose(std::size_t index) {
   if (const auto* fetch = std::get_if<FetchMessage>(&message)) node(fetch->from).fetching = false;
   if (const auto* reply = std::get_if<FetchReply>(&message)) node(reply->to).fetching = false;
   const bool fetching = std::holds_alternative<FetchMessage>(message) || std::holds_alternative<FetchReply>(message);
-  if (fetching && random_.chance(1, 2)) return;
+  const bool only_late = random_.chance(1, 2);
+  if (fetching && only_late) return;
   const Message gone = message;
-  network_[index] = std::move(network_.back());
-  network_.pop_back();
+  // What the controller is asked may reach it after a later sending did.
+  if (!only_late || !std::holds_alternative<AlterMessage>(message)) {
+    network_[index] = std::move(network_.back());
+    network_.pop_back();
+  }
   AlterPartitionAnswered silence;
   silence.error = protocol::ErrorCode::request_timed_out;
   if (const auto* ask = std::get_if<AlterMessage>(&gone)) {

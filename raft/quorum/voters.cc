@@ -96,6 +96,8 @@ void Quorum::on_api_versions_response(Instant now, NodeId from, const ApiVersion
       found != leader->replicas.end() && found->last_caught_up != Instant::min() && found->last_fetch + caught_up_within > now;
   if (!caught_up) return end_operation(ErrorCode::request_timed_out, "the new voter lags behind");
   operation.voter.kraft_versions = response.kraft_versions;
+  // Nobody's fetches counted so far; from now on the newcomer's do.
+  if (voters().is_only_voter(config_.local)) leader->check_quorum_deadline = now + config_.check_quorum_timeout();
   auto changed = voters().add(operation.voter);
   SQUALL_ASSERT(changed, "nobody else changes the voters while a change is under way");
   operation.offset = append_voters(*std::move(changed), std::nullopt);

@@ -26,6 +26,21 @@ TEST(Kip853AddVoter, AsksTheNewcomerThenAppendsAndAnswersWhenTheNewMajorityHasIt
   EXPECT_EQ(node.fetched_by(2, 3, 4, Duration{0}), "answer: AddRaftVoter\nanswer: Fetch leader 1 epoch 4 hw 3\n");
 }
 
+TEST(Kip853AddVoter, ALeaderThatWasAloneForLongGivesTheSecondVoterTimeToFetch) {
+  Script node{{.voters = voters({1}), .election = election(3, -1, -1)}};
+  node.flushed();
+  node.pass(std::chrono::hours{1});
+  node.fetched_by(2, 2, 4, Duration{0});
+  node.receives(add(2));
+  node.answered(2, versions(0, 1));
+  EXPECT_EQ(node.role(), "leader");
+  EXPECT_EQ(node.quorum.voters().size(), 2U);
+  node.pass(milliseconds{2999});
+  EXPECT_EQ(node.role(), "leader");
+  node.pass(milliseconds{1});
+  EXPECT_EQ(node.role(), "resigned") << "it did not fetch";
+}
+
 TEST(Kip1186AddVoter, CanBeAnsweredWhenAppended) {
   Script node = leader();
   node.fetched_by(4, 2, 4, Duration{0});

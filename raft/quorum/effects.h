@@ -64,7 +64,8 @@ struct WriteSnapshot {
   OffsetAndEpoch id{};
   std::int64_t position = 0;
 };
-// All bytes of the snapshot are there: check and read it, then tell SnapshotReady.
+// All bytes of the snapshot are there: check and read it, then tell SnapshotReady. Of one that is broken nothing is told: after
+// the fetch timeout it is discarded, and fetched anew.
 struct FinishSnapshot {
   LeaderEpoch epoch{};
   OffsetAndEpoch id{};

@@ -88,6 +88,8 @@ bool Quorum::poll_role(Instant now, Follower& follower) {
     become_prospective(now);
     return true;
   }
+  // An observer does not stand for election; but the leader is silent, or the snapshot cannot be read.
+  if (now >= follower.fetch_deadline) discard_download();
   if (follower.download) {
     if (!follower.download->finishing) {
       send(

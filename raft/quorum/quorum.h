@@ -158,6 +158,7 @@ class Quorum {
   void on_fetch_snapshot(Instant now, RequestToken token, const FetchSnapshotRequest& request);
   void on_fetch_snapshot_response(Instant now, RequestId id, NodeId from, const FetchSnapshotResponse& response);
   bool begin_download(OffsetAndEpoch id);
+  void discard_download();
   void on_snapshot_ready(const SnapshotReady& ready);
   void on_snapshot_created(const SnapshotCreated& created);
   void on_log_cleaned(const LogCleaned& cleaned);

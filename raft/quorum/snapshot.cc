@@ -35,13 +35,19 @@ bool Quorum::begin_download(OffsetAndEpoch id) {
   return true;
 }
 
+void Quorum::discard_download() {
+  auto* follower = std::get_if<Follower>(&role_);
+  if (follower == nullptr || !follower->download) return;
+  out_->log.emplace_back(DiscardSnapshot{follower->download->id});
+  follower->download.reset();
+}
+
 void Quorum::on_fetch_snapshot_response(Instant now, RequestId id, NodeId from, const FetchSnapshotResponse& response) {
   const bool gone = response.error == ErrorCode::snapshot_not_found || response.error == ErrorCode::position_out_of_range;
   auto* follower = std::get_if<Follower>(&role_);
   if (gone && follower != nullptr && follower->download && response.current.epoch == epoch_) {
     // The leader has a newer one by now: begin anew, with a Fetch.
-    out_->log.emplace_back(DiscardSnapshot{follower->download->id});
-    follower->download.reset();
+    discard_download();
     follower->fetch_deadline = now + config_.fetch_timeout;
     requests_.back_off(from, now + config_.retry_backoff);
     return;

@@ -73,9 +73,7 @@ void Quorum::leave_role() {
     if (leader->operation)
       end_operation(ErrorCode::not_leader_or_follower, "the leader resigned before the change was committed");
   }
-  if (auto* follower = std::get_if<Follower>(&role_); follower != nullptr && follower->download) {
-    out_->log.emplace_back(DiscardSnapshot{follower->download->id});
-  }
+  discard_download();
 }
 
 void Quorum::enter_epoch(LeaderEpoch epoch) {

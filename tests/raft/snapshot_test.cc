@@ -103,6 +103,19 @@ TEST(Kip630FetchSnapshot, OneThatIsGoneAtTheLeaderIsForgotten) {
   EXPECT_EQ(node.pass(milliseconds{20}), "to 2: Fetch epoch 3 at 1/1 hw -1\n");
 }
 
+TEST(Kip630FetchSnapshot, AnObserverWhoseLeaderFallsSilentForgetsItAndLooksForAnother) {
+  for (const bool whole : {false, true}) {
+    Script node{{.id = 7, .election = election(3, 2, -1), .may_vote = false}};
+    node.answered(2, FetchResponse{.current = node.led_by(2, 3), .snapshot = at(9, 2)});
+    if (whole) node.answered(2, FetchSnapshotResponse{ErrorCode::none, node.led_by(2, 3), at(9, 2), 30, 0, 30});
+    const std::string effects = node.pass(milliseconds{2000});
+    EXPECT_NE(effects.find("discard snapshot 9/2\n"), std::string::npos) << effects;
+    node.pass(milliseconds{20});
+    EXPECT_TRUE(std::holds_alternative<FetchRequest>(node.asked.back().body));
+    EXPECT_EQ(node.step(SnapshotReady{LeaderEpoch{3}, at(9, 2), std::nullopt, 0}), "");
+  }
+}
+
 TEST(Kip630FetchSnapshot, OneThatIsReadyAfterTheEpochEndedIsNotInstalled) {
   Script node{{.election = election(3, 2, -1)}};
   node.answered(2, FetchResponse{.current = node.led_by(2, 3), .snapshot = at(9, 2)});

@@ -10,7 +10,7 @@ namespace squall::raft {
 LogIndex::LogIndex(Offset start, Offset end, std::vector<EpochStart> epochs, std::vector<Snapshot> snapshots)
     : start_{start}, end_{end}, flushed_{end}, epochs_{std::move(epochs)}, snapshots_{std::move(snapshots)} {
   const auto newest = latest_snapshot();
-  if (newest && newest->id.offset > end_) install(*newest);
+  if (newest && newest->id > last()) install(*newest);
   check_invariants();
 }
 

@@ -48,6 +48,13 @@ TEST(LogIndex, ANewerSnapshotThanTheLogReplacesItAtStart) {
   EXPECT_EQ(log.last(), at(9, 4));
 }
 
+// The crash came between the two halves of an installation: the snapshot had its name, the log its old records.
+TEST(LogIndex, ALongerLogOfAnOlderEpochIsReplacedAtStart) {
+  const LogIndex log{Offset{0}, Offset{20}, {{LeaderEpoch{1}, Offset{0}}}, {{at(9, 4), 10}}};
+  EXPECT_EQ(log.start(), Offset{9});
+  EXPECT_EQ(log.last(), at(9, 4));
+}
+
 TEST(LogIndex, KeepsEpochsInStepWithTheLog) {
   LogIndex log = cleaned_log();
   EXPECT_EQ(log.last(), at(12, 4));

@@ -21,7 +21,7 @@ std::optional<Snapshot> LogIndex::latest_snapshot() const {
 
 std::optional<Snapshot> LogIndex::earliest_snapshot() const {
   for (const Snapshot& snapshot : snapshots_) {
-    if (snapshot.id != bootstrap_snapshot) return snapshot;
+    if (snapshot.id != bootstrap_snapshot && snapshot.id.offset >= start_) return snapshot;
   }
   return std::nullopt;
 }

@@ -47,7 +47,7 @@ class LogIndex {
   [[nodiscard]] Offset flushed_end() const { return flushed_; }
   [[nodiscard]] std::span<const EpochStart> epochs() const { return epochs_; }
   [[nodiscard]] std::span<const Snapshot> snapshots() const { return snapshots_; }
-  // The newest or oldest that a follower may be given: bootstrap snapshots are not counted.
+  // The newest that a follower may be given, and the oldest that the log continues: bootstrap snapshots are not counted.
   [[nodiscard]] std::optional<Snapshot> latest_snapshot() const;
   [[nodiscard]] std::optional<Snapshot> earliest_snapshot() const;
   [[nodiscard]] const Snapshot* find_snapshot(OffsetAndEpoch id) const;

@@ -55,6 +55,16 @@ TEST(LogIndex, ALongerLogOfAnOlderEpochIsReplacedAtStart) {
   EXPECT_EQ(log.last(), at(9, 4));
 }
 
+// An older snapshot of our own is left from before another one replaced the log.
+TEST(LogIndex, ASnapshotBelowTheStartOfTheLogTellsNothingOfIt) {
+  LogIndex log{Offset{0}, Offset{7}, {{LeaderEpoch{2}, Offset{0}}}, {{at(6, 2), 100}}};
+  log.install({at(9, 4), 200});
+  log.append(LeaderEpoch{5}, Offset{10});
+  EXPECT_EQ(log.compare(Offset{9}, LeaderEpoch{4}), (FetchPosition{FetchPosition::Kind::valid, {}}));
+  EXPECT_EQ(log.compare(Offset{9}, LeaderEpoch{3}), (FetchPosition{FetchPosition::Kind::snapshot, at(9, 4)}));
+  EXPECT_EQ(log.compare(Offset{11}, LeaderEpoch{4}), (FetchPosition{FetchPosition::Kind::diverging, at(9, 4)}));
+}
+
 TEST(LogIndex, KeepsEpochsInStepWithTheLog) {
   LogIndex log = cleaned_log();
   EXPECT_EQ(log.last(), at(12, 4));

@@ -128,12 +128,19 @@ bool Quorum::poll_role(Instant now, Resigned& resigned) {
   return false;
 }
 
-std::vector<NodeId> Quorum::anyone() const {
-  if (!config_.bootstrap_servers.empty()) return config_.bootstrap_servers;
+std::vector<NodeId> Quorum::other_voters() const {
   std::vector<NodeId> ids;
   for (const Voter& voter : voters().voters()) {
     if (voter.key.id != config_.local.id) ids.push_back(voter.key.id);
   }
+  return ids;
+}
+
+// Also the leader that fell silent: it may have been cut off from us alone.
+std::vector<NodeId> Quorum::anyone() const {
+  std::vector<NodeId> ids = config_.bootstrap_servers.empty() ? other_voters() : config_.bootstrap_servers;
+  const auto* follower = std::get_if<Follower>(&role_);
+  if (follower != nullptr && std::ranges::find(ids, follower->leader) == ids.end()) ids.push_back(follower->leader);
   return ids;
 }
 

@@ -185,6 +185,7 @@ class Quorum {
   bool poll_role(Instant now, Follower& follower);
   bool poll_role(Instant now, Resigned& resigned);
   void fetch_from_anyone(Instant now);
+  [[nodiscard]] std::vector<NodeId> other_voters() const;
   [[nodiscard]] std::vector<NodeId> anyone() const;
   [[nodiscard]] Instant compute_deadline(Instant now) const;
 

@@ -1,6 +1,8 @@
 // BeginQuorumEpoch, EndQuorumEpoch, resignation and check-quorum.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/raft/script.h"
 
 namespace squall::raft::testing {
@@ -136,6 +138,18 @@ TEST(Observers, FollowTheLeaderTheyLearnOfAndLookAgainWhenItIsSilent) {
   EXPECT_EQ(node.pass(milliseconds{2000}), "to -2: Fetch epoch 3 at 1/1 hw -1\n");
   EXPECT_EQ(node.answered(-2, FetchResponse{.error = ErrorCode::fenced_leader_epoch, .current = node.led_by(3, 5)}),
             "persist epoch 5 leader 3 voted -1\nto 3: Fetch epoch 5 at 1/1 hw -1\n");
+}
+
+// The leader was cut off from us alone, and leads on; those that we know from our configuration do not.
+TEST(Observers, AskASilentLeaderAgainTooWhenTheOthersKnowOfNoOther) {
+  Script node{{.id = 7, .election = election(3, 2, -1), .may_vote = false, .bootstrap_servers = {NodeId{-2}}}};
+  node.pass(milliseconds{2000});
+  node.asked.clear();
+  for (int i = 0; i < 50; ++i) {
+    node.answered(-2, FetchResponse{.error = ErrorCode::not_leader_or_follower, .current = node.led_by(2, 3)});
+    node.expire();
+  }
+  EXPECT_TRUE(std::ranges::any_of(node.asked, [](const OutboundRequest& request) { return request.to == NodeId{2}; }));
 }
 
 }  // namespace

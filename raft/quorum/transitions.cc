@@ -20,7 +20,7 @@ void Quorum::restore(Instant now) {
     epoch_ = log_.last().epoch;
     role_ = Unattached{.election_deadline = election_deadline(now)};
   } else if (election.leader != no_node && election.leader == config_.local.id) {
-    role_ = Resigned{.election_deadline = resigned_deadline(now)};
+    role_ = Resigned{.preferred_candidates = {}, .unacknowledged = other_voters(), .election_deadline = resigned_deadline(now)};
   } else if (election.leader != no_node) {
     const Voter* voter = voters().find(election.leader);
     if (voter != nullptr && !voter->endpoints.empty()) {
@@ -174,11 +174,8 @@ void Quorum::become_follower(Instant now, LeaderEpoch epoch, NodeId leader, Endp
 // Soft state: quorum-state says "leader" already, and that restarts as resigned.
 void Quorum::become_resigned(Instant now) {
   SQUALL_ASSERT(is_leader(), "only leaders resign");
-  Resigned resigned{.preferred_candidates = {}, .unacknowledged = {}, .election_deadline = resigned_deadline(now)};
+  Resigned resigned{.preferred_candidates = {}, .unacknowledged = other_voters(), .election_deadline = resigned_deadline(now)};
   for (const NodeId id : candidates_by_offset()) resigned.preferred_candidates.push_back(voters().find(id)->key);
-  for (const Voter& voter : voters().voters()) {
-    if (voter.key.id != config_.local.id) resigned.unacknowledged.push_back(voter.key.id);
-  }
   leave_role();
   role_ = std::move(resigned);
 }

@@ -86,6 +86,15 @@ TEST(Resigned, TellsTheOthersBestFirstAndLeavesTheEpochAfterAnElectionTimeout) {
             "with log 2/4\n");
 }
 
+TEST(Resigned, ALeaderThatRestartsTellsTheOthersThatItLeadsNoMore) {
+  Script node{{.election = election(3, 1, 1)}};
+  EXPECT_EQ(node.started,
+            "to 2: EndQuorumEpoch epoch 3 leader 1 preferred\n"
+            "to 3: EndQuorumEpoch epoch 3 leader 1 preferred\n");
+  for (const std::int32_t id : {2, 3}) node.answered(id, EndQuorumEpochResponse{ErrorCode::none, node.led_by(1, 3)});
+  EXPECT_EQ(node.pass(milliseconds{500}), "") << "once";
+}
+
 TEST(CheckQuorum, ALeaderThatNoMajorityFetchesFromResigns) {
   Script node{{.election = election(3, -1, -1)}};
   node.lead();

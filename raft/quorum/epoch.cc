@@ -54,16 +54,17 @@ bool Quorum::is_for_us(const ReplicaKey& voter) const {
   return voter.id == config_.local.id && (!voter.has_directory() || voter.directory == config_.local.directory);
 }
 
+// A leader speaks of its own epoch, to begin or to end it.
+ErrorCode Quorum::hear_leader(Instant now, NodeId leader, LeaderEpoch epoch, const Endpoints& endpoints) {
+  if (epoch < epoch_) return ErrorCode::fenced_leader_epoch;
+  if (leader < NodeId{0} || !consistent(leader, epoch)) return ErrorCode::invalid_request;
+  learn_leader(now, leader, epoch, endpoints);
+  return ErrorCode::none;
+}
+
 void Quorum::on_begin_epoch(Instant now, RequestToken token, const BeginQuorumEpochRequest& request) {
-  ErrorCode error = ErrorCode::none;
-  if (request.epoch < epoch_) {
-    error = ErrorCode::fenced_leader_epoch;
-  } else if (request.leader < NodeId{0} || !consistent(request.leader, request.epoch)) {
-    error = ErrorCode::invalid_request;
-  } else {
-    learn_leader(now, request.leader, request.epoch, request.leader_endpoints);
-    if (!is_for_us(request.voter)) error = ErrorCode::invalid_voter_key;
-  }
+  ErrorCode error = hear_leader(now, request.leader, request.epoch, request.leader_endpoints);
+  if (error == ErrorCode::none && !is_for_us(request.voter)) error = ErrorCode::invalid_voter_key;
   respond(token, BeginQuorumEpochResponse{.error = error, .current = current_leader()});
 }
 
@@ -73,14 +74,7 @@ void Quorum::on_begin_epoch_response(Instant now, NodeId from, const BeginQuorum
 }
 
 void Quorum::on_end_epoch(Instant now, RequestToken token, const EndQuorumEpochRequest& request) {
-  ErrorCode error = ErrorCode::none;
-  if (request.epoch < epoch_) {
-    error = ErrorCode::fenced_leader_epoch;
-  } else if (request.leader < NodeId{0} || !consistent(request.leader, request.epoch)) {
-    error = ErrorCode::invalid_request;
-  } else {
-    learn_leader(now, request.leader, request.epoch, request.leader_endpoints);
-  }
+  const ErrorCode error = hear_leader(now, request.leader, request.epoch, request.leader_endpoints);
   respond(token, EndQuorumEpochResponse{.error = error, .current = current_leader()});
   auto* follower = std::get_if<Follower>(&role_);
   if (error != ErrorCode::none || follower == nullptr || follower->leader != request.leader) return;

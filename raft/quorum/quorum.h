@@ -117,6 +117,7 @@ class Quorum {
   void learn_leader(Instant now, NodeId leader, LeaderEpoch epoch, Endpoints endpoints);
   Common handle_common(Instant now, NodeId from, ErrorCode error, const CurrentLeader& current);
   [[nodiscard]] bool is_for_us(const ReplicaKey& voter) const;
+  ErrorCode hear_leader(Instant now, NodeId leader, LeaderEpoch epoch, const Endpoints& endpoints);
   void on_begin_epoch(Instant now, RequestToken token, const BeginQuorumEpochRequest& request);
   void on_begin_epoch_response(Instant now, NodeId from, const BeginQuorumEpochResponse& response);
   void on_end_epoch(Instant now, RequestToken token, const EndQuorumEpochRequest& request);

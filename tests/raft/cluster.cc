@@ -462,6 +462,7 @@ void Cluster::check(std::size_t index, Offset high_watermark_before) {
   if (quorum.log().flushed_end() > node.disk.flushed && quorum.config().may_vote) {
     return fail_check(fmt::format("node {} believes more to be durable than is", index + 1));
   }
+  if (quorum.next_deadline() <= node.now) return fail_check(fmt::format("node {} asks for a tick that is past", index + 1));
   if (quorum.high_watermark() < high_watermark_before) return fail_check("a high watermark fell");
   check_leader(index);
   for (Offset offset = std::max(high_watermark_before, node.disk.start); offset < quorum.high_watermark(); ++offset) {

@@ -16,7 +16,7 @@ void Quorum::poll(Instant now) {
 }
 
 bool Quorum::poll_role(Instant now, Unattached& unattached) {
-  if (is_voter() && now >= unattached.election_deadline) {
+  if (may_stand() && now >= unattached.election_deadline) {
     become_prospective(now);
     return true;
   }
@@ -84,7 +84,7 @@ bool Quorum::poll_role(Instant now, Leader& leader) {
 }
 
 bool Quorum::poll_role(Instant now, Follower& follower) {
-  if (is_voter() && now >= follower.fetch_deadline) {
+  if (may_stand() && now >= follower.fetch_deadline) {
     become_prospective(now);
     return true;
   }
@@ -162,7 +162,7 @@ Instant Quorum::compute_deadline(Instant now) const {
     if (const Instant when = std::max(due, requests_.ready_at(peer)); when > now) at(when);
   };
   if (const auto* unattached = std::get_if<Unattached>(&role_)) {
-    if (is_voter()) at(unattached->election_deadline);
+    if (may_stand()) at(unattached->election_deadline);
     if ((!is_voter() || !config_.bootstrap_servers.empty()) && !requests_.any_in_flight()) {
       for (const NodeId id : anyone()) when_free(id, now);
     }
@@ -184,7 +184,7 @@ Instant Quorum::compute_deadline(Instant now) const {
       }
     }
   } else if (const auto* follower = std::get_if<Follower>(&role_)) {
-    if (is_voter() || follower->fetch_deadline > now) at(follower->fetch_deadline);
+    if (may_stand() || follower->fetch_deadline > now) at(follower->fetch_deadline);
     if (follower->update_deadline > now) at(follower->update_deadline);
     when_free(follower->leader, now);
     if (follower->fetch_deadline <= now) {

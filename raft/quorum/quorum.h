@@ -107,6 +107,7 @@ class Quorum {
   void become_leader(Instant now);
   void become_follower(Instant now, LeaderEpoch epoch, NodeId leader, Endpoints endpoints);
   void become_resigned(Instant now);
+  [[nodiscard]] bool may_stand() const;
   [[nodiscard]] Instant election_deadline(Instant now);
   [[nodiscard]] Instant resigned_deadline(Instant now);
   [[nodiscard]] Instant remaining_election_deadline(Instant now);

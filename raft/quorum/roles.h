@@ -7,7 +7,7 @@
 //   Follower     fetches from the leader
 //   Resigned     led this epoch, and will not again: a restarted leader may have lost records that it handed out
 //
-// Observers are Unattached or Follower only.
+// Observers are Unattached or Follower only, but for a voter whose removal is not committed (Quorum::may_stand).
 #pragma once
 
 #include <optional>

@@ -29,7 +29,7 @@ void Quorum::restore(Instant now) {
     } else {
       role_ = Unattached{.leader = election.leader, .voted = election.voted, .election_deadline = election_deadline(now)};
     }
-  } else if (voted_for_us && is_voter()) {
+  } else if (voted_for_us && may_stand()) {
     Candidate candidate{.votes = Tally{voters()}, .election_deadline = election_deadline(now)};
     candidate.votes.record(config_.local.id, true);
     role_ = std::move(candidate);
@@ -40,18 +40,25 @@ void Quorum::restore(Instant now) {
   if (voters().is_only_voter(config_.local) && !std::holds_alternative<Candidate>(role_)) become_prospective(now);
 }
 
+// A voter; or who is removed by a record that may not be committed. It may be the only one that has the record, and then nobody
+// without it gets its vote. It does not count itself, and resigns once the record is committed (Raft dissertation, 4.2.2).
+bool Quorum::may_stand() const {
+  const auto& last = voters_.sets.last();
+  return is_voter() || (last.offset >= high_watermark_ && voters_.sets.at(last.offset).value->is_voter(config_.local));
+}
+
 Instant Quorum::election_deadline(Instant now) {
   const Duration timeout = config_.election_timeout;
   const Duration extra = timeout > Duration{1} ? random_.between(Duration{0}, timeout - Duration{1}) : Duration{0};
-  return is_voter() ? now + timeout + extra : end_of_time;
+  return may_stand() ? now + timeout + extra : end_of_time;
 }
 
 // A leader that removed itself leaves its epoch too, as an observer.
-Instant Quorum::resigned_deadline(Instant now) { return is_voter() ? election_deadline(now) : now + config_.election_timeout; }
+Instant Quorum::resigned_deadline(Instant now) { return may_stand() ? election_deadline(now) : now + config_.election_timeout; }
 
 // A node that was about to stand for election keeps its place in the queue when it learns of a higher epoch.
 Instant Quorum::remaining_election_deadline(Instant now) {
-  if (!is_voter()) return end_of_time;
+  if (!may_stand()) return end_of_time;
   if (const auto* role = std::get_if<Unattached>(&role_); role != nullptr && role->election_deadline != end_of_time) {
     return role->election_deadline;
   }
@@ -103,7 +110,7 @@ void Quorum::become_voted(Instant now, const ReplicaKey& candidate) {
 }
 
 void Quorum::become_prospective(Instant now) {
-  SQUALL_ASSERT(is_voter(), "only voters stand for election");
+  SQUALL_ASSERT(may_stand(), "only voters stand for election");
   Prospective prospective{.leader = leader(),
                           .leader_endpoints = leader_endpoints(),
                           .voted = election_state().voted,
@@ -115,7 +122,7 @@ void Quorum::become_prospective(Instant now) {
 }
 
 void Quorum::become_candidate(Instant now) {
-  SQUALL_ASSERT(is_voter(), "only voters stand for election");
+  SQUALL_ASSERT(may_stand(), "only voters stand for election");
   SQUALL_ASSERT(!is_leader(), "a leader does not stand for election");
   Candidate candidate{.votes = Tally{voters()}, .election_deadline = election_deadline(now)};
   candidate.votes.record(config_.local.id, true);

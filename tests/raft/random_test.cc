@@ -1,4 +1,4 @@
-// Random steps of five voters and two more nodes that join and leave them: everything that may happen, in any order.
+// Random steps of some voters and two more nodes that join and leave them: everything that may happen, in any order.
 #include "base/random.h"
 
 #include <fmt/format.h>
@@ -132,8 +132,9 @@ struct Totals {
 };
 
 // `steps` at random, then all is well and the cluster must be too.
-void run(std::uint64_t seed, std::uint64_t steps, std::int16_t version, const Chaos& chaos, Totals& totals) {
-  ClusterOptions options{.voters = 5, .observers = 2, .kraft_version = version, .seed = seed, .adjust = {}};
+void run(std::uint64_t seed, std::size_t voters, std::uint64_t steps, std::int16_t version, const Chaos& chaos,
+         Totals& totals) {
+  ClusterOptions options{.voters = voters, .observers = 2, .kraft_version = version, .seed = seed, .adjust = {}};
   options.adjust = [&](QuorumConfig& config) { config.auto_join = seed % 3 == 0; };
   Cluster cluster{options};
   if (std::getenv("SQUALL_TEST_STORY") != nullptr) cluster.keep_story();
@@ -167,9 +168,10 @@ void run(std::uint64_t seed, std::uint64_t steps, std::int16_t version, const Ch
   totals.truncations += cluster.memory().truncations;
 }
 
-void run_many(std::int16_t version, std::uint64_t runs, std::uint64_t steps, const Chaos& chaos, Totals& totals) {
+void run_many(std::size_t voters, std::int16_t version, std::uint64_t runs, std::uint64_t steps, const Chaos& chaos,
+              Totals& totals) {
   for (std::uint64_t i = 0; i < runs; ++i) {
-    run(test_seed() * 10'000 + i, steps, version, chaos, totals);
+    run(test_seed() * 10'000 + i, voters, steps, version, chaos, totals);
     if (::testing::Test::HasFatalFailure()) return;
   }
   fmt::print("{} elections, {} records committed, {} changes of voters, {} snapshots installed, {} truncations\n",
@@ -178,7 +180,7 @@ void run_many(std::int16_t version, std::uint64_t runs, std::uint64_t steps, con
 
 TEST(RandomSteps, FiveVotersThatComeAndGoStaySafeForAMillionSteps) {
   Totals totals;
-  run_many(dynamic_voters_version, 100, random_steps(10'000), {}, totals);
+  run_many(5, dynamic_voters_version, 100, random_steps(10'000), {}, totals);
   if (::testing::Test::HasFatalFailure()) return;
   // An empty run cannot pass.
   EXPECT_GT(totals.elections, 200U);
@@ -186,6 +188,16 @@ TEST(RandomSteps, FiveVotersThatComeAndGoStaySafeForAMillionSteps) {
   EXPECT_GT(totals.voter_changes, 20U);
   EXPECT_GT(totals.installed, 20U);
   EXPECT_GT(totals.truncations, 20U);
+}
+
+// Where each removal takes a good part of the majority, and leaders remove themselves.
+TEST(RandomSteps, OneToThreeVotersThatComeAndGoStaySafe) {
+  for (const std::size_t voters : {1U, 2U, 3U}) {
+    Totals totals;
+    run_many(voters, dynamic_voters_version, 30, random_steps(10'000), {}, totals);
+    if (::testing::Test::HasFatalFailure()) return;
+    EXPECT_GT(totals.voter_changes, 20U);
+  }
 }
 
 TEST(RandomSteps, FiveStaticVotersUnderManyCrashesStaySafe) {
@@ -201,7 +213,7 @@ TEST(RandomSteps, FiveStaticVotersUnderManyCrashesStaySafe) {
                     .snapshots = 5,
                     .voter_changes = 1,
                     .resignations = 2};
-  run_many(static_voters_version, 60, random_steps(5'000), chaos, totals);
+  run_many(5, static_voters_version, 60, random_steps(5'000), chaos, totals);
   if (::testing::Test::HasFatalFailure()) return;
   EXPECT_GT(totals.elections, 100U);
   EXPECT_GT(totals.committed, 500U);

@@ -116,6 +116,29 @@ TEST(Kip853RemoveVoter, ALeaderThatRemovedItselfIsNotCountedAndResignsWhenThatIs
   EXPECT_EQ(node.role(), "unattached") << "and never stands again";
 }
 
+// Its log is the longest, so node 2 would never get its vote.
+TEST(Kip853RemoveVoter, ALeaderThatAloneHasItsRemovalStandsAgainToCommitIt) {
+  Script node = leader({.voters = voters({1, 2})});
+  node.receives(RemoveVoterRequest{key(1)});
+  node.flushed();
+  node.pass(milliseconds{3000});
+  ASSERT_EQ(node.role(), "resigned");
+  node.until_prospective();
+  ASSERT_EQ(node.role(), "prospective");
+  EXPECT_EQ(node.quorum.epoch(), LeaderEpoch{5});
+  node.answered(2, VoteResponse{ErrorCode::none, node.led_by(-1, 5), true});
+  EXPECT_EQ(node.role(), "candidate") << "its own vote does not count";
+  node.answered(2, VoteResponse{ErrorCode::none, node.led_by(-1, 6), true});
+  EXPECT_EQ(node.role(), "leader");
+  node.flushed();
+  EXPECT_EQ(node.high_watermark(), 2);
+  node.fetched_by(2, 4, 6, Duration{0});
+  EXPECT_EQ(node.high_watermark(), 4);
+  EXPECT_EQ(node.role(), "resigned");
+  for (int i = 0; i < 10; ++i) node.expire();
+  EXPECT_EQ(node.role(), "unattached") << "and never stands again";
+}
+
 TEST(Kip853UpdateVoter, AppendsWhatChangedAndAnswersAtOnce) {
   Script node = leader();
   Voter changed = voter(2);

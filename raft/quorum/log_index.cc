@@ -10,7 +10,9 @@ namespace squall::raft {
 LogIndex::LogIndex(Offset start, Offset end, std::vector<EpochStart> epochs, std::vector<Snapshot> snapshots)
     : start_{start}, end_{end}, flushed_{end}, epochs_{std::move(epochs)}, snapshots_{std::move(snapshots)} {
   const auto newest = latest_snapshot();
-  if (newest && newest->id > last()) install(*newest);
+  const bool in_log = newest && newest->id.offset <= end_ &&
+                      (newest->id.offset <= start_ || epoch_before(newest->id.offset) == newest->id.epoch);
+  if (newest && !in_log) install(*newest);
   check_invariants();
 }
 

@@ -38,8 +38,8 @@ class LogIndex {
  public:
   // An empty log.
   LogIndex() = default;
-  // A log as found on disk, all of it durable. `snapshots` in the order of their offsets. A newest snapshot that is more
-  // up to date than the log means that the log was to be replaced by it, and is: the log on disk is to be emptied too.
+  // A log as found on disk, all of it durable. `snapshots` in the order of their offsets. A newest snapshot whose last
+  // record is not in the log means that the log was to be replaced by it, and is: the log on disk is to be emptied too.
   LogIndex(Offset start, Offset end, std::vector<EpochStart> epochs, std::vector<Snapshot> snapshots);
 
   [[nodiscard]] Offset start() const { return start_; }

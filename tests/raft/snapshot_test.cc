@@ -49,10 +49,16 @@ TEST(LogIndex, ANewerSnapshotThanTheLogReplacesItAtStart) {
 }
 
 // The crash came between the two halves of an installation: the snapshot had its name, the log its old records.
-TEST(LogIndex, ALongerLogOfAnOlderEpochIsReplacedAtStart) {
-  const LogIndex log{Offset{0}, Offset{20}, {{LeaderEpoch{1}, Offset{0}}}, {{at(9, 4), 10}}};
-  EXPECT_EQ(log.start(), Offset{9});
-  EXPECT_EQ(log.last(), at(9, 4));
+TEST(LogIndex, ALogWithoutTheLastRecordOfItsNewestSnapshotIsReplacedAtStart) {
+  struct Case {
+    std::int64_t end;
+    std::int32_t epoch;
+  };
+  for (const auto& [end, epoch] : {Case{20, 1}, Case{9, 1}, Case{5, 5}, Case{9, 5}}) {
+    const LogIndex log{Offset{0}, Offset{end}, {{LeaderEpoch{epoch}, Offset{0}}}, {{at(9, 4), 10}}};
+    EXPECT_EQ(log.start(), Offset{9}) << end << "/" << epoch;
+    EXPECT_EQ(log.last(), at(9, 4));
+  }
 }
 
 // An older snapshot of our own is left from before another one replaced the log.

@@ -172,8 +172,8 @@ void Cluster::crash(std::size_t index, std::size_t kept) {
   disk.flushed = end;
 }
 
-Restored Cluster::restore(const Node& node) const {
-  const Disk& disk = node.disk;
+Restored Cluster::restore(Node& node) const {
+  Disk& disk = node.disk;
   std::vector<EpochStart> epochs;
   std::vector<Snapshot> snapshots;
   VoterHistory voters{node.initial_voters, node.initial_version};
@@ -182,15 +182,23 @@ Restored Cluster::restore(const Node& node) const {
     if (file.voters) voters.sets.reset(file.snapshot.id.offset - 1, file.voters);
     voters.versions.reset(file.snapshot.id.offset - 1, file.kraft_version);
   }
+  for (Offset offset = disk.start; offset < disk.end(); ++offset) {
+    const LeaderEpoch epoch = disk.at(offset).epoch;
+    if (epochs.empty() || epochs.back().epoch != epoch) epochs.push_back({epoch, offset});
+  }
+  LogIndex log{disk.start, disk.end(), std::move(epochs), std::move(snapshots)};
+  if (log.start() != disk.start) {
+    disk.records.clear();
+    disk.start = disk.flushed = log.start();
+  }
   const Offset covered = disk.snapshots.empty() ? Offset{0} : disk.snapshots.back().snapshot.id.offset;
   for (Offset offset = disk.start; offset < disk.end(); ++offset) {
     const Record& record = disk.at(offset);
-    if (epochs.empty() || epochs.back().epoch != record.epoch) epochs.push_back({record.epoch, offset});
     if (offset < covered) continue;
     if (record.voters) voters.sets.append(offset, record.voters);
     if (record.kraft_version) voters.versions.append(offset, *record.kraft_version);
   }
-  return {disk.election, LogIndex{disk.start, disk.end(), std::move(epochs), std::move(snapshots)}, std::move(voters)};
+  return {disk.election, std::move(log), std::move(voters)};
 }
 
 void Cluster::start(std::size_t index) {
@@ -326,7 +334,10 @@ void Cluster::apply(std::size_t index, const Message* cause, Effects effects) {
   Node& node = change(index);
   if (effects.fatal) fail_check(fmt::format("node {} gave up: {}", index + 1, *effects.fatal));
   if (effects.election) node.disk.election = effects.election;
-  for (const LogOperation& operation : effects.log) apply_log(index, cause, operation);
+  for (const LogOperation& operation : effects.log) {
+    if (std::holds_alternative<InstallSnapshot>(operation) && tears_install(index)) return;
+    apply_log(index, cause, operation);
+  }
   for (OutboundRequest& request : effects.requests) {
     SQUALL_ASSERT(index_of(request.to) < size(), "requests go to nodes of the cluster");
     put({.from = index,
@@ -339,6 +350,18 @@ void Cluster::apply(std::size_t index, const Message* cause, Effects effects) {
          .snapshot = std::nullopt});
   }
   for (OutboundResponse& response : effects.responses) respond(index, std::move(response));
+}
+
+// A crash between the two halves of an installation: the snapshot has its name, the log is as it was.
+bool Cluster::tears_install(std::size_t index) {
+  Node& node = change(index);
+  const std::uint64_t installs = ++change_memory().snapshots_installed;
+  if (options_.torn_installs == 0 || installs % options_.torn_installs != 0 || !node.fetched) return false;
+  const Offset end = node.fetched->snapshot.id.offset;
+  std::erase_if(node.disk.snapshots, [&](const SnapshotFile& file) { return file.snapshot.id.offset >= end; });
+  node.disk.snapshots.push_back(*node.fetched);
+  crash(index);
+  return true;
 }
 
 void Cluster::append(std::size_t index, Record record) {
@@ -397,7 +420,6 @@ void Cluster::apply_log(std::size_t index, const Message* cause, const LogOperat
           },
           [&](const FinishSnapshot& one) { node.finishing = one; },
           [&](const InstallSnapshot& one) {
-            ++change_memory().snapshots_installed;
             if (!node.fetched || node.fetched->snapshot.id != one.id)
               return fail_check("a snapshot is installed that is not there");
             disk.records.clear();
@@ -453,7 +475,7 @@ void Cluster::respond(std::size_t index, OutboundResponse response) {
 // ---- checks ----
 
 void Cluster::check(std::size_t index, Offset high_watermark_before) {
-  if (failure_) return;
+  if (failure_ || !up(index)) return;
   const Node& node = *nodes_[index];
   const Quorum& quorum = *node.quorum;
   if (quorum.log().end() != node.disk.end() || quorum.log().start() != node.disk.start) {

@@ -99,6 +99,7 @@ struct ClusterOptions {
   std::function<void(QuorumConfig&)> adjust;
   bool keep_written = true;
   std::int64_t fetch_records_max = 3;
+  std::uint64_t torn_installs = 0;  // one in so many installations of a snapshot is cut short by a crash
 };
 
 class Cluster {
@@ -153,7 +154,8 @@ class Cluster {
   void check(std::size_t index, Offset high_watermark_before);
   void check_leader(std::size_t index);
   void commit(std::size_t index, Offset end);
-  [[nodiscard]] Restored restore(const Node& node) const;
+  [[nodiscard]] Restored restore(Node& node) const;
+  bool tears_install(std::size_t index);
   void put(Message message);
   void digest_node(Node& node) const;
   void tell(std::string line);

@@ -134,7 +134,8 @@ struct Totals {
 // `steps` at random, then all is well and the cluster must be too.
 void run(std::uint64_t seed, std::size_t voters, std::uint64_t steps, std::int16_t version, const Chaos& chaos,
          Totals& totals) {
-  ClusterOptions options{.voters = voters, .observers = 2, .kraft_version = version, .seed = seed, .adjust = {}};
+  ClusterOptions options{
+      .voters = voters, .observers = 2, .kraft_version = version, .seed = seed, .adjust = {}, .torn_installs = 4};
   options.adjust = [&](QuorumConfig& config) { config.auto_join = seed % 3 == 0; };
   Cluster cluster{options};
   if (std::getenv("SQUALL_TEST_STORY") != nullptr) cluster.keep_story();

@@ -6,7 +6,15 @@
 #include <cstdint>
 #include <optional>
 
+#include "protocol/messages/add_raft_voter.h"
+#include "protocol/messages/allocate_producer_ids.h"
+#include "protocol/messages/alter_partition.h"
+#include "protocol/messages/alter_partition_reassignments.h"
 #include "protocol/messages/api_versions.h"
+#include "protocol/messages/begin_quorum_epoch.h"
+#include "protocol/messages/broker_heartbeat.h"
+#include "protocol/messages/broker_registration.h"
+#include "protocol/messages/controller_registration.h"
 #include "protocol/messages/create_partitions.h"
 #include "protocol/messages/create_topics.h"
 #include "protocol/messages/delete_records.h"
@@ -14,13 +22,24 @@
 #include "protocol/messages/describe_cluster.h"
 #include "protocol/messages/describe_configs.h"
 #include "protocol/messages/describe_log_dirs.h"
+#include "protocol/messages/describe_quorum.h"
+#include "protocol/messages/elect_leaders.h"
+#include "protocol/messages/end_quorum_epoch.h"
+#include "protocol/messages/envelope.h"
 #include "protocol/messages/fetch.h"
+#include "protocol/messages/fetch_snapshot.h"
 #include "protocol/messages/incremental_alter_configs.h"
 #include "protocol/messages/init_producer_id.h"
 #include "protocol/messages/list_offsets.h"
+#include "protocol/messages/list_partition_reassignments.h"
 #include "protocol/messages/metadata.h"
 #include "protocol/messages/offset_for_leader_epoch.h"
 #include "protocol/messages/produce.h"
+#include "protocol/messages/remove_raft_voter.h"
+#include "protocol/messages/unregister_broker.h"
+#include "protocol/messages/update_features.h"
+#include "protocol/messages/update_raft_voter.h"
+#include "protocol/messages/vote.h"
 
 namespace squall::client {
 
@@ -34,7 +53,15 @@ struct Api;
     using Response = protocol::name##Response;                                        \
     static constexpr std::int16_t version_max = protocol::name##Request::version_max; \
   };
+SQUALL_CLIENT_API(AddRaftVoter)
+SQUALL_CLIENT_API(AllocateProducerIds)
+SQUALL_CLIENT_API(AlterPartition)
+SQUALL_CLIENT_API(AlterPartitionReassignments)
 SQUALL_CLIENT_API(ApiVersions)
+SQUALL_CLIENT_API(BeginQuorumEpoch)
+SQUALL_CLIENT_API(BrokerHeartbeat)
+SQUALL_CLIENT_API(BrokerRegistration)
+SQUALL_CLIENT_API(ControllerRegistration)
 SQUALL_CLIENT_API(CreatePartitions)
 SQUALL_CLIENT_API(CreateTopics)
 SQUALL_CLIENT_API(DeleteRecords)
@@ -42,12 +69,23 @@ SQUALL_CLIENT_API(DeleteTopics)
 SQUALL_CLIENT_API(DescribeCluster)
 SQUALL_CLIENT_API(DescribeConfigs)
 SQUALL_CLIENT_API(DescribeLogDirs)
+SQUALL_CLIENT_API(DescribeQuorum)
+SQUALL_CLIENT_API(ElectLeaders)
+SQUALL_CLIENT_API(EndQuorumEpoch)
+SQUALL_CLIENT_API(Envelope)
 SQUALL_CLIENT_API(Fetch)
+SQUALL_CLIENT_API(FetchSnapshot)
 SQUALL_CLIENT_API(IncrementalAlterConfigs)
 SQUALL_CLIENT_API(ListOffsets)
+SQUALL_CLIENT_API(ListPartitionReassignments)
 SQUALL_CLIENT_API(Metadata)
 SQUALL_CLIENT_API(OffsetForLeaderEpoch)
 SQUALL_CLIENT_API(Produce)
+SQUALL_CLIENT_API(RemoveRaftVoter)
+SQUALL_CLIENT_API(UnregisterBroker)
+SQUALL_CLIENT_API(UpdateFeatures)
+SQUALL_CLIENT_API(UpdateRaftVoter)
+SQUALL_CLIENT_API(Vote)
 #undef SQUALL_CLIENT_API
 
 template <>

@@ -15,12 +15,6 @@
 
 namespace squall::log {
 
-struct EpochStart {
-  LeaderEpoch epoch = no_epoch;
-  Offset start = no_offset;
-  bool operator==(const EpochStart&) const = default;
-};
-
 class LeaderEpochs {
  public:
   // `epoch` begins at `start`. Entries that contradict it (a later epoch, or one that began at or after `start`) go. False

@@ -68,6 +68,12 @@ struct EpochEnd {
   Offset end_offset = no_offset;
 };
 
+struct EpochStart {
+  LeaderEpoch epoch = no_epoch;
+  Offset start = no_offset;
+  bool operator==(const EpochStart&) const = default;
+};
+
 struct TimestampOffset {
   std::int64_t timestamp_ms = -1;
   Offset offset = no_offset;
@@ -137,6 +143,8 @@ class Log : public std::enable_shared_from_this<Log> {
   // The largest epoch <= `epoch` that wrote here and where it ended; {no_epoch, no_offset} if `epoch` is newer than all.
   [[nodiscard]] EpochEnd end_offset_for_epoch(LeaderEpoch epoch) const;
   [[nodiscard]] LeaderEpoch epoch_at(Offset offset) const;
+  // All that is known of, rising; the last may begin at the log end, the first at or below the log start.
+  [[nodiscard]] std::vector<EpochStart> leader_epochs() const;
   // A new leader notes where its epoch begins. Durable when it returns. May wait.
   std::expected<void, LogError> assign_epoch_start(LeaderEpoch epoch, Offset start);
 

@@ -108,6 +108,10 @@ Offset Log::policy_end_offset() const { return state_->policy_end; }
 std::size_t Log::segment_count() const { return state_->segments.size(); }
 LeaderEpoch Log::latest_epoch() const { return state_->epochs.latest(); }
 LeaderEpoch Log::epoch_at(Offset offset) const { return state_->epochs.at(offset); }
+std::vector<EpochStart> Log::leader_epochs() const {
+  const auto entries = state_->epochs.entries();
+  return {entries.begin(), entries.end()};
+}
 const ProducerStateManager& Log::producers() const { return state_->producers; }
 
 EpochEnd Log::end_offset_for_epoch(LeaderEpoch epoch) const { return state_->epochs.end_offset_for(epoch, state_->log_end); }

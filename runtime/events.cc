@@ -45,6 +45,7 @@ constexpr std::array every_fields{
     Fields{EventName::listener_opened, {"host", "port"}},
     Fields{EventName::checkpoint_ignored, {"partition", "dir", "file", "at", "reason"}},
     Fields{EventName::log_quarantined, {"partition", "at", "reason"}},
+    Fields{EventName::quorum_role_changed, {"role", "epoch", "leader"}},
 };
 
 }  // namespace

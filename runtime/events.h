@@ -45,7 +45,8 @@ namespace squall::runtime {
   X(isr_expanded, 28, "isr-expanded")                 \
   X(controller_elected, 29, "controller-elected")     \
   X(checkpoint_ignored, 30, "checkpoint-ignored")     \
-  X(log_quarantined, 31, "log-quarantined")
+  X(log_quarantined, 31, "log-quarantined")           \
+  X(quorum_role_changed, 32, "quorum-role-changed")
 
 enum class EventName : std::uint16_t {
 #define SQUALL_EVENT_VALUE(name, value, text) name = value,

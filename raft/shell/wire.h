@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "protocol/messages/add_raft_voter.h"
+#include "protocol/messages/api_versions.h"
 #include "protocol/messages/begin_quorum_epoch.h"
 #include "protocol/messages/end_quorum_epoch.h"
 #include "protocol/messages/fetch.h"
@@ -34,8 +35,16 @@ struct WireContext {
   std::string_view listener;
 };
 
+// The answer to a request that `read` refused: the code, and nothing else.
+template <class Response>
+[[nodiscard]] Response refusal(ErrorCode error) {
+  Response response;
+  response.error_code = to_wire(error);
+  return response;
+}
+
 // Requests of others. The error is the code to answer with (INCONSISTENT_CLUSTER_ID, UNKNOWN_TOPIC_OR_PARTITION,
-// INVALID_REQUEST ...), by `refusal`.
+// INVALID_REQUEST ...), by `refusal`. A request without a cluster id is for any cluster.
 [[nodiscard]] std::expected<VoteRequest, ErrorCode> read(const protocol::VoteRequest& message, const WireContext& context);
 [[nodiscard]] std::expected<BeginQuorumEpochRequest, ErrorCode> read(const protocol::BeginQuorumEpochRequest& message,
                                                                      const WireContext& context);
@@ -51,11 +60,16 @@ struct WireContext {
 [[nodiscard]] std::expected<UpdateVoterRequest, ErrorCode> read(const protocol::UpdateRaftVoterRequest& message,
                                                                 const WireContext& context);
 
+// How many bytes the request wants at most; for QuorumNode::ask. The request has been read.
+[[nodiscard]] std::uint64_t bytes_wanted(const protocol::FetchRequest& message);
+[[nodiscard]] std::uint64_t bytes_wanted(const protocol::FetchSnapshotRequest& message);
+
 // The answers. Those with `records` carry them as external bytes (the caller sends the file range).
 [[nodiscard]] protocol::VoteResponse write(const VoteResponse& answer, const WireContext& context);
 [[nodiscard]] protocol::BeginQuorumEpochResponse write(const BeginQuorumEpochResponse& answer, const WireContext& context);
 [[nodiscard]] protocol::EndQuorumEpochResponse write(const EndQuorumEpochResponse& answer, const WireContext& context);
-[[nodiscard]] protocol::FetchResponse write(const FetchResponse& answer, const WireContext& context, std::uint64_t record_bytes);
+[[nodiscard]] protocol::FetchResponse write(const FetchResponse& answer, const WireContext& context,
+                                            std::uint64_t record_bytes);
 [[nodiscard]] protocol::FetchSnapshotResponse write(const FetchSnapshotResponse& answer, const WireContext& context,
                                                     std::uint64_t piece_bytes);
 [[nodiscard]] protocol::AddRaftVoterResponse write(const AddVoterResponse& answer, const WireContext& context);
@@ -69,19 +83,27 @@ struct WireContext {
 [[nodiscard]] protocol::FetchRequest write(const FetchRequest& request, std::string_view cluster_id, std::int32_t bytes_max);
 [[nodiscard]] protocol::FetchSnapshotRequest write(const FetchSnapshotRequest& request, std::string_view cluster_id,
                                                    std::int32_t bytes_max);
-[[nodiscard]] protocol::AddRaftVoterRequest write(const AddVoterRequest& request, std::string_view cluster_id);
+[[nodiscard]] protocol::AddRaftVoterRequest write(const AddVoterRequest& request, std::string_view cluster_id,
+                                                  std::int32_t timeout_ms);
 [[nodiscard]] protocol::RemoveRaftVoterRequest write(const RemoveVoterRequest& request, std::string_view cluster_id);
 [[nodiscard]] protocol::UpdateRaftVoterRequest write(const UpdateVoterRequest& request, std::string_view cluster_id);
 
 // The answers of others. An answer that makes no sense (no such partition in it, broken batches) has no value: the request
-// failed. `read` of a Fetch answer validates every batch and reads the voters that stand in it.
-[[nodiscard]] std::optional<VoteResponse> read(const protocol::VoteResponse& message);
-[[nodiscard]] std::optional<BeginQuorumEpochResponse> read(const protocol::BeginQuorumEpochResponse& message);
-[[nodiscard]] std::optional<EndQuorumEpochResponse> read(const protocol::EndQuorumEpochResponse& message);
-[[nodiscard]] std::optional<FetchResponse> read(const protocol::FetchResponse& message);
-[[nodiscard]] std::optional<FetchSnapshotResponse> read(const protocol::FetchSnapshotResponse& message);
+// failed. `read` of a Fetch answer validates every batch and reads the voters that stand in it; `records` are its bytes, which
+// begin with the first of the batches. `listener` names the endpoints that are told: it is the one that the request went to.
+[[nodiscard]] std::optional<VoteResponse> read(const protocol::VoteResponse& message, std::string_view listener);
+[[nodiscard]] std::optional<BeginQuorumEpochResponse> read(const protocol::BeginQuorumEpochResponse& message,
+                                                           std::string_view listener);
+[[nodiscard]] std::optional<EndQuorumEpochResponse> read(const protocol::EndQuorumEpochResponse& message,
+                                                         std::string_view listener);
+[[nodiscard]] std::optional<FetchResponse> read(const protocol::FetchResponse& message, std::string_view listener,
+                                                ByteView* records = nullptr);
+[[nodiscard]] std::optional<FetchSnapshotResponse> read(const protocol::FetchSnapshotResponse& message,
+                                                        std::string_view listener, ByteView* piece = nullptr);
+[[nodiscard]] std::optional<ApiVersionsResponse> read(const protocol::ApiVersionsResponse& message);
 [[nodiscard]] std::optional<AddVoterResponse> read(const protocol::AddRaftVoterResponse& message);
 [[nodiscard]] std::optional<RemoveVoterResponse> read(const protocol::RemoveRaftVoterResponse& message);
-[[nodiscard]] std::optional<UpdateVoterResponse> read(const protocol::UpdateRaftVoterResponse& message);
+[[nodiscard]] std::optional<UpdateVoterResponse> read(const protocol::UpdateRaftVoterResponse& message,
+                                                      std::string_view listener);
 
 }  // namespace squall::raft

@@ -59,9 +59,22 @@ class Layers(CheckTest):
         self.assert_finds("layers", "a pure core never includes the seam")
 
     def test_let_the_shells_of_raft_use_the_seam(self):
-        self.write("raft/meson.build", LIBRARY.format("raft", "base, runtime"))
-        self.write("raft/shell/driver.h", '#include "runtime/world.h"\n')
+        self.write("raft/shell/meson.build", LIBRARY.format("raft_shell", "base, runtime, log"))
+        self.write("raft/shell/driver.h", '#include "runtime/world.h"\n#include "log/log.h"\n')
         self.assert_passes("layers")
+
+    def test_find_the_log_in_a_core_of_raft_beside_a_shell_that_may_use_it(self):
+        self.write("raft/meson.build", LIBRARY.format("raft", "base"))
+        self.write("raft/shell/meson.build", LIBRARY.format("raft_shell", "base, raft, log"))
+        self.write("raft/quorum.h", '#include "log/log.h"\n')
+        self.assert_finds("layers", "a pure core includes pure folders only")
+
+    def test_find_a_shell_in_its_core(self):
+        self.write("raft/meson.build", LIBRARY.format("raft", "base"))
+        self.write("raft/shell/meson.build", LIBRARY.format("raft_shell", "base, raft"))
+        self.write("raft/shell/driver.h", "")
+        self.write("raft/quorum.h", '#include "raft/shell/driver.h"\n')
+        self.assert_finds("layers", "a pure core includes pure folders only")
 
     def test_find_the_log_in_the_pure_cores_of_replication(self):
         self.write("broker/meson.build", LIBRARY.format("broker", "base, log"))

@@ -10,9 +10,10 @@ import sys
 
 from common import CODE, files, root_from_arguments, tell
 
-# Folders that may use nothing of the seam. In raft/ only the shells may, and they live in raft/shell/.
+# Folders that may use nothing of the seam, nor what stands on it: each other alone.
 PURE = ("base", "protocol", "raft")
-SHELLS = ("raft/shell/",)
+# The shells of pure folders: folders with a link list of their own, by the name of their library.
+SHELLS = {"raft/shell": "raft_shell"}
 # Pure cores inside a folder that is not: they include themselves and these folders alone.
 PURE_PARTS = ("broker/replication/",)
 PURE_PARTS_MAY_USE = ("base/", "protocol/")
@@ -34,10 +35,12 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]')
 def declared(root, folder):
     """(own, exported): the names in the dependency lists of a folder's libraries, and those of its declare_dependency alone.
 
-    None if the folder declares nothing.
+    None if the folder declares nothing. A shell below the folder is not counted.
     """
     own, exported, seen = set(), set(), False
     for build_file in sorted((root / folder).rglob("meson.build")):
+        if folder not in SHELLS and build_file.parent.relative_to(root).as_posix() in SHELLS:
+            continue
         text = re.sub(r"#.*", "", build_file.read_text())
         for call in re.finditer(r"(\w+)\s*=\s*(declare_dependency|static_library)\((.*?)\n?\)(?=\s*(\n|$))", text, re.S):
             seen = True
@@ -67,7 +70,7 @@ def documented(root):
         return None
     rows = {}
     for line in page.read_text().splitlines():
-        row = re.match(r"\|\s*`(\w+)/`\s*\|[^|]*\|([^|]*)\|", line)
+        row = re.match(r"\|\s*`([\w/]+)/`\s*\|[^|]*\|([^|]*)\|", line)
         if row:
             rows[row.group(1)] = set(re.findall(r"`(\w+)`", row.group(2)))
     return rows
@@ -80,20 +83,30 @@ def library_of(include):
     return None
 
 
+def unit_of(path):
+    """The folder, or the shell in it, whose link list counts for a file."""
+    return next((shell for shell in SHELLS if path.as_posix().startswith(f"{shell}/")), path.parts[0])
+
+
 def check_include(path, include, folders, allowed):
     """What is wrong with one include of one file; None if nothing is."""
-    folder = path.parts[0]
+    folder = unit_of(path)
     name = path.as_posix()
     target = include.split("/")[0]
+    shell = next((shell for shell in SHELLS if include.startswith(f"{shell}/")), None)
     if target in folders:
         if include.startswith("runtime/linux/") and not name.startswith(("runtime/linux/", "tools/", "tests/")):
             return "only the programs know the real world"
-        if folder in PURE and target == "runtime" and not name.startswith(SHELLS):
+        if folder in PURE and target == "runtime":
             return "a pure core never includes the seam"
+        if folder in PURE and (shell or target not in PURE):
+            return "a pure core includes pure folders only"
         part = next((part for part in PURE_PARTS if name.startswith(part)), None)
         if part and not include.startswith((part, *PURE_PARTS_MAY_USE)):
             return f"the pure cores of {part} include {' and '.join(PURE_PARTS_MAY_USE)} only"
-        if target != folder and target not in allowed:
+        if shell and shell != folder and SHELLS[shell] not in allowed:
+            return f"{folder}/meson.build does not allow {shell}/"
+        if not shell and target != folder and target not in allowed:
             return f"{folder}/meson.build does not allow {target}/"
         return None
     library = library_of(include)
@@ -108,13 +121,13 @@ def check_tree(root):
     findings = []
     paths = [path for path in files(root, CODE) if path.parts[0] not in ("tools", "tests")]
     folders = {path.parts[0] for path in files(root, CODE)}
-    rules = {folder: declared(root, folder) for folder in sorted(folders)}
+    rules = {folder: declared(root, folder) for folder in sorted(folders | set(SHELLS))}
     pages = documented(root)
     for path in paths:
-        if rules[path.parts[0]] is None:
+        if rules[unit_of(path)] is None:
             findings.append(f"{path}: its folder declares no library")
             continue
-        allowed = with_exported(rules, path.parts[0])
+        allowed = with_exported(rules, unit_of(path))
         for number, line in enumerate((root / path).read_text().splitlines(), 1):
             include = INCLUDE.match(line)
             wrong = include and check_include(path, include.group(1), folders, allowed)

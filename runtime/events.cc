@@ -43,6 +43,7 @@ constexpr std::array every_fields{
     Fields{EventName::records_consumed, {"topic", "partition", "offset", "records"}},
     Fields{EventName::client_retried, {"topic", "partition", "records", "attempt", "error"}},
     Fields{EventName::listener_opened, {"host", "port"}},
+    Fields{EventName::controller_elected, {"epoch"}},
     Fields{EventName::checkpoint_ignored, {"partition", "dir", "file", "at", "reason"}},
     Fields{EventName::log_quarantined, {"partition", "at", "reason"}},
     Fields{EventName::quorum_role_changed, {"role", "epoch", "leader"}},

@@ -71,6 +71,12 @@ bool Controller::replay(std::span<const protocol::MetadataRecord> records, Offse
   return true;
 }
 
+void Controller::forget_decision() {
+  SQUALL_ASSERT(is_active(), "only the active controller decides");
+  awaited_records_ = 0;
+  kraft_version_.reset();
+}
+
 void Controller::committed(Offset high_watermark) {
   while (!uncommitted_.empty() && uncommitted_.front().end <= high_watermark) {
     committed_ = std::move(uncommitted_.front().image);

@@ -7,6 +7,7 @@
 // What the shell does with a Decision:
 //
 //  1. with records: append them (`atomic`: in one batch; else in any number of batches), then `replay` them at their offsets
+//     (or `forget_decision`, if the log cannot take them)
 //  2. keep the response until all below `image().end_offset` is committed, even if there are no records: it may tell of state
 //     that is not; if the leadership is lost before, answer NOT_CONTROLLER instead
 //
@@ -98,6 +99,9 @@ class Controller {
   // Tells the shell in `take_kraft_version` if the quorum has something to do.
   Decision<protocol::UpdateFeaturesResponse> submit(const protocol::UpdateFeaturesRequest& request, Instant now);
   [[nodiscard]] std::optional<std::int16_t> take_kraft_version() { return std::exchange(kraft_version_, std::nullopt); }
+
+  // What was decided last cannot be logged: it never was. Instead of its `replay`.
+  void forget_decision();
 
   // ---- time ----
   // When `tick` next has something to do; `end_of_time` on a standby.

@@ -44,6 +44,7 @@ struct CommittedBatch {
   Offset end{};  // control records are counted, and not among `records`: a batch of those has none
   LeaderEpoch epoch{};
   std::int64_t timestamp_ms = 0;
+  std::uint64_t size_bytes = 0;  // in the log
   std::vector<protocol::MetadataRecord> records;
 };
 

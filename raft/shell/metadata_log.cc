@@ -392,6 +392,7 @@ MetadataLogResult<std::vector<CommittedBatch>> MetadataLog::read_records(Offset 
                                                               .end = batch.next_offset(),
                                                               .epoch = batch.partition_leader_epoch(),
                                                               .timestamp_ms = batch.max_timestamp_ms(),
+                                                              .size_bytes = batch.size_bytes(),
                                                               .records = {}});
     if (batch.is_control()) continue;
     auto reader = protocol::RecordReader::open(batch, compressor, scratch, decompressed_bytes_max);

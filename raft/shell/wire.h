@@ -28,11 +28,11 @@ inline constexpr Uuid metadata_topic_uuid{0, 1};
 
 // What an answer needs to know of its request and of who answers.
 struct WireContext {
-  std::string_view cluster_id;
+  std::string_view cluster_id{};
   std::int16_t version = 0;
   NodeId local = no_node;
   // The listener over which the request came: whose endpoints are told in answers.
-  std::string_view listener;
+  std::string_view listener{};
 };
 
 // The answer to a request that `read` refused: the code, and nothing else.

@@ -7,7 +7,7 @@
 
 #include "broker/broker.h"
 #include "broker/config_keys.h"
-#include "broker/controller_decisions.h"
+#include "raft/controller/decision.h"
 #include "broker/topic_config.h"
 #include "scenarios/run/workloads.h"
 
@@ -53,7 +53,7 @@ std::optional<LanguageError> topic_error(const Scenario& scenario, const Plan& p
   for (std::size_t at = 0; at < plan.topics.size(); ++at) {
     const TopicSpec& spec = scenario.topics[at];
     const std::string path = fmt::format("topic[{}]", at + 1);
-    if (const auto wrong = broker::check_topic_name(spec.name)) {
+    if (const auto wrong = raft::check_topic_name(spec.name)) {
       return LanguageError{scenario.file, spec.place, path + ".name", *wrong};
     }
     for (const auto& [key, value] : plan.topics[at].config) {

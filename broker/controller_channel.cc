@@ -98,7 +98,8 @@ struct ControllerChannel::State {
         auto peer = connect(*leader, deadline);
         if (peer) answer = there(**peer);
       }
-      const bool final = answer || (answer.error() != ErrorCode::not_controller && answer.error() != ErrorCode::request_timed_out);
+      const bool final =
+          answer || (answer.error() != ErrorCode::not_controller && answer.error() != ErrorCode::request_timed_out);
       if (final) return answer;
       last = answer.error();
       back_off(deadline);
@@ -207,9 +208,8 @@ ControllerResult<ByteBuffer> ControllerChannel::forward(ByteView request, const 
   return state->retry<ByteBuffer>(deadline, here, there);
 }
 
-#define SQUALL_CONTROLLER_API(name)                                              \
-  template ControllerResult<protocol::name##Response> ControllerChannel::ask(    \
-      const protocol::name##Request&, Instant);
+#define SQUALL_CONTROLLER_API(name) \
+  template ControllerResult<protocol::name##Response> ControllerChannel::ask(const protocol::name##Request&, Instant);
 SQUALL_CONTROLLER_API(AllocateProducerIds)
 SQUALL_CONTROLLER_API(AlterPartition)
 SQUALL_CONTROLLER_API(AlterPartitionReassignments)

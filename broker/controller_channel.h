@@ -31,8 +31,8 @@ struct Principal {
 // As it stands in an Envelope: DefaultPrincipalData behind its version.
 [[nodiscard]] ByteBuffer encode_principal(const Principal& principal);
 
-// The error: NOT_CONTROLLER or REQUEST_TIMED_OUT, the deadline came first; UNSUPPORTED_VERSION, the controller has no version of
-// the request; others are the controller's, for a request that it could not decide on at all.
+// The error: NOT_CONTROLLER or REQUEST_TIMED_OUT, the deadline came first; UNSUPPORTED_VERSION, the controller has no version
+// of the request; others are the controller's, for a request that it could not decide on at all.
 template <class T>
 using ControllerResult = std::expected<T, protocol::ErrorCode>;
 

@@ -53,7 +53,7 @@ struct BrokerLifecycle::State {
   bool wants_shut_down = false;
   bool may_shut_down = false;
   std::vector<Uuid> offline;
-  Instant give_up{};        // when a first registration has taken too long
+  Instant give_up{};  // when a first registration has taken too long
   Duration backoff = backoff_min;
   ErrorCode last_error = ErrorCode::none;
   std::uint64_t pokes = 0;

@@ -1,4 +1,5 @@
-// A broker's life in its cluster (KIP-631): it registers, heartbeats, is unfenced when it has caught up, and asks before it goes.
+// A broker's life in its cluster (KIP-631): it registers, heartbeats, is unfenced when it has caught up, and asks before it
+// goes.
 //
 // One incarnation is one process: a registration that is lost, or forgotten by the controller, is made again with the same one,
 // and keeps its epoch if it was known. Every request that this node sends as a broker names the epoch.
@@ -28,9 +29,9 @@ namespace squall::broker {
 // Values are those of Kafka's metric `BrokerState`.
 enum class LifecycleState : std::int8_t {
   not_running = 0,
-  starting = 1,   // not registered
-  recovery = 2,   // registered, and never unfenced
-  running = 3,    // has been unfenced; may be fenced again by a controller that did not hear of it
+  starting = 1,  // not registered
+  recovery = 2,  // registered, and never unfenced
+  running = 3,   // has been unfenced; may be fenced again by a controller that did not hear of it
   pending_controlled_shutdown = 6,
   shutting_down = 7,
 };
@@ -39,7 +40,8 @@ enum class LifecycleState : std::int8_t {
 struct LifecycleSurroundings {
   std::function<ControllerResult<protocol::BrokerRegistrationResponse>(const protocol::BrokerRegistrationRequest&, Instant)>
       register_broker;
-  std::function<ControllerResult<protocol::BrokerHeartbeatResponse>(const protocol::BrokerHeartbeatRequest&, Instant)> heartbeat;
+  std::function<ControllerResult<protocol::BrokerHeartbeatResponse>(const protocol::BrokerHeartbeatRequest&, Instant)>
+      heartbeat;
   std::function<std::shared_ptr<const raft::MetadataImage>()> image;
   std::function<bool(Offset, Instant)> wait_until_published;
 
@@ -55,7 +57,7 @@ struct LifecycleOptions {
   raft::SupportedFeatures features;
   std::optional<std::string> rack;
   std::vector<Uuid> log_dirs;
-  std::int64_t previous_epoch = -1;  // of a clean shutdown; else -1
+  std::int64_t previous_epoch = -1;                          // of a clean shutdown; else -1
   Duration heartbeat_interval = std::chrono::seconds{2};     // broker.heartbeat.interval.ms
   Duration session_timeout = std::chrono::seconds{9};        // broker.session.timeout.ms
   Duration registration_timeout = std::chrono::seconds{60};  // initial.broker.registration.timeout.ms

@@ -29,7 +29,8 @@ struct ControllerNode::State {
   BatchLimits limits;
   Controller core;
   LogFollower follower;
-  std::optional<LeaderEpoch> active;  // the epoch in which the core is
+  std::optional<LeaderEpoch> active;   // the epoch in which the core is
+  LeaderEpoch last_active = no_epoch;  // a controller is active once in an epoch at most
   // The last that was heard of commits: it outlives the epoch, so that who waited for just that hears of it.
   LeaderEpoch settled_epoch = no_epoch;
   Offset settled_end{0};
@@ -68,8 +69,7 @@ struct ControllerNode::State {
 };
 
 ErrorCode ControllerNode::State::log_records(const Records& records, bool atomic) {
-  auto batches =
-      encode_batches(records, MetadataVersion::of(*core.image()), atomic, to_ms(world.wall_now()), limits);
+  auto batches = encode_batches(records, MetadataVersion::of(*core.image()), atomic, to_ms(world.wall_now()), limits);
   if (!batches) {
     core.forget_decision();
     return batches.error();
@@ -172,12 +172,13 @@ bool ControllerNode::State::take(const LogFollower::Next& next) {
 
 void ControllerNode::State::activate() {
   const Quorum& core_of_quorum = quorum.core();
-  if (!core_of_quorum.is_leader()) return;
+  if (!core_of_quorum.is_leader() || core_of_quorum.epoch() == last_active || quorum.failed()) return;
   const auto start = core_of_quorum.epoch_start();
   const Offset high_watermark = core_of_quorum.high_watermark();
   // All of the earlier epochs is committed once a record of this one is. Nobody but the controller adds metadata records.
   if (!start || high_watermark <= *start || follower.position() < high_watermark) return;
   active = core_of_quorum.epoch();
+  last_active = *active;
   settled_epoch = *active;
   settled_end = high_watermark;
   const Records first = core.become_active(*active, world.now());
@@ -289,8 +290,8 @@ std::expected<ControllerAnswer<Request>, ErrorCode> ControllerNode::submit(const
   return std::move(decision.response);
 }
 
-#define SQUALL_CONTROLLER_API(name)                                                                                      \
-  template std::expected<ControllerAnswer<protocol::name##Request>, ErrorCode> ControllerNode::submit(                   \
+#define SQUALL_CONTROLLER_API(name)                                                                    \
+  template std::expected<ControllerAnswer<protocol::name##Request>, ErrorCode> ControllerNode::submit( \
       const protocol::name##Request&, Instant, Offset*);
 SQUALL_CONTROLLER_API(AllocateProducerIds)
 SQUALL_CONTROLLER_API(AlterPartition)

@@ -20,7 +20,7 @@ namespace squall::raft {
 
 struct ControllerNodeOptions {
   ControllerSettings settings;
-  Records bootstrap;  // what the first leader of an empty log writes; metadata.version first
+  Records bootstrap;                                   // what the first leader of an empty log writes; metadata.version first
   std::function<void(std::string reason)> on_failure;  // the log cannot be replayed; told once
   BatchLimits limits;
 };

@@ -24,8 +24,8 @@ std::expected<LogFollower::Next, std::string> LogFollower::load(OffsetAndEpoch i
   });
   if (!head) return std::unexpected(head.error());
   if (!sound) {
-    return std::unexpected(fmt::format("record {} of the metadata snapshot {}-{} contradicts those before it", records,
-                                       id.offset, id.epoch));
+    return std::unexpected(
+        fmt::format("record {} of the metadata snapshot {}-{} contradicts those before it", records, id.offset, id.epoch));
   }
   position_ = id.offset;
   return LoadedSnapshot{.id = id, .image = builder.finish(id.offset), .last_timestamp_ms = head->last_timestamp_ms};

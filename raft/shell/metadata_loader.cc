@@ -188,8 +188,8 @@ void MetadataLoader::State::write_snapshot() {
   last_snapshot = world.now();
   if (newest && newest->id.offset >= position.id.offset) return;
   const VoterHistory& history = quorum.core().voter_history();
-  SnapshotHead head{.voters = {}, .kraft_version = history.versions.at(position.id.offset).value,
-                    .last_timestamp_ms = position.timestamp_ms};
+  SnapshotHead head{
+      .voters = {}, .kraft_version = history.versions.at(position.id.offset).value, .last_timestamp_ms = position.timestamp_ms};
   if (head.kraft_version >= dynamic_voters_version) head.voters = *history.sets.at(position.id.offset).value;
   const auto created = quorum.log().create_snapshot(
       position.id, head, [&image](const MetadataLog::RecordVisitor& visit) { visit_records(*image, visit); },

@@ -25,8 +25,8 @@ struct MetadataLoaderOptions {
   // Told of every new image, in order, one at a time, before `image()` shows it; may wait.
   std::function<void(const std::shared_ptr<const MetadataImage>& image, const MetadataDelta& delta)> on_image;
   std::function<void(std::string reason)> on_failure;
-  std::uint64_t snapshot_bytes = std::uint64_t{20} << 20;      // metadata.log.max.record.bytes.between.snapshots
-  Duration snapshot_interval = std::chrono::hours{1};          // metadata.log.max.snapshot.interval.ms
+  std::uint64_t snapshot_bytes = std::uint64_t{20} << 20;  // metadata.log.max.record.bytes.between.snapshots
+  Duration snapshot_interval = std::chrono::hours{1};      // metadata.log.max.snapshot.interval.ms
   MetadataLog::Retention retention;
 };
 

@@ -93,9 +93,10 @@ struct FakeController {
     return {.register_broker = [this](const protocol::BrokerRegistrationRequest& request, Instant) { return take(request); },
             .heartbeat = [this](const protocol::BrokerHeartbeatRequest& request, Instant) { return take(request); },
             .image = [this] { return image; },
-            .wait_until_published = [this](Offset offset, Instant deadline) {
-              return published.wait_until(deadline, [&] { return image->end_offset >= offset; });
-            }};
+            .wait_until_published =
+                [this](Offset offset, Instant deadline) {
+                  return published.wait_until(deadline, [&] { return image->end_offset >= offset; });
+                }};
   }
 };
 

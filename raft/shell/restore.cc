@@ -219,6 +219,10 @@ std::string log_failure(std::string_view dir, std::string_view verb, log::LogErr
 }
 
 MetadataLogResult<FoundOnDisk> restore(runtime::World& world, log::Log& log, const MetadataLogOptions& options) {
+  // A crash may have come between a rename and the sync of the directory: what is read below must not be lost again.
+  if (const auto synced = world.sync_dir(options.dir); !synced) {
+    return std::unexpected(disk_failure(options.dir, "sync", synced.error()));
+  }
   auto election = read_election(world, options);
   if (!election) return std::unexpected(std::move(election.error()));
   auto read = read_snapshots(world, options.dir);

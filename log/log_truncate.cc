@@ -101,7 +101,8 @@ std::expected<void, LogError> Log::truncate_fully_and_start_at(Offset offset) {
   std::lock_guard turn{log.writing};
   if (const auto usable = log.usable(); !usable) return usable;
   ++log.truncations;
-  log.recovery_point = std::min(log.recovery_point, offset);
+  // Nothing is kept: names that a power cut brings back or forgets in the midst of this are no damaged log.
+  log.recovery_point = std::min(log.log_start, offset);
   if (auto written = log.dir->checkpoint_recovery_points(); !written) return written;
   log.epochs.clear();
   if (auto written = log.write_epochs(); !written) return written;
@@ -123,7 +124,6 @@ std::expected<void, LogError> Log::truncate_fully_and_start_at(Offset offset) {
     if (auto deleted = log.delete_segments(0, old); !deleted) return deleted;
   }
   log.log_start = log.log_end = log.high_watermark = log.policy_end = offset;
-  log.recovery_point = std::min(log.recovery_point, offset);
   if (auto synced = log.world.sync_dir(log.path); !synced) return log.failed(synced.error(), "truncate");
   if (auto written = log.dir->checkpoint_log_starts(); !written) return written;
   log.producers.reset({}, offset, to_ms(log.world.wall_now()));
@@ -153,10 +153,10 @@ std::expected<void, LogError> Log::advance_log_start(Offset offset) {
   log.high_watermark = std::max(log.high_watermark, offset);
   log.producers.on_log_start(offset);
   log.world.emit(EventName::log_start_moved, {{"partition", log.name}, {"offset", offset.value()}});
-  if (log.epochs.truncate_from_start(offset)) {
-    if (auto written = log.write_epochs(); !written) return written;
-  }
-  return log.dir->checkpoint_log_starts();
+  // In this order: the epochs of what a start still counts as records must be known to it.
+  if (auto written = log.dir->checkpoint_log_starts(); !written) return written;
+  if (!log.epochs.truncate_from_start(offset)) return {};
+  return log.write_epochs();
 }
 
 }  // namespace squall::log

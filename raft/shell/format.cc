@@ -33,12 +33,7 @@ MetadataLogResult<void> write_checkpoint(runtime::World& world, const std::strin
   if (!writer) return std::unexpected(std::move(writer.error()));
   for (const auto& record : records) writer->add(record, record_version(record, version));
   if (const auto finished = writer->finish(); !finished) return std::unexpected(finished.error());
-  if (const auto renamed = world.rename(temporary, path); !renamed) {
-    return std::unexpected(disk_failure(temporary, "rename", renamed.error()));
-  }
-  const std::string dir = log::parent_of(path);
-  if (const auto synced = world.sync_dir(dir); !synced) return std::unexpected(disk_failure(dir, "sync", synced.error()));
-  return {};
+  return rename_durably(world, temporary, path);
 }
 
 // Whether there is anything of a log that a node has used.

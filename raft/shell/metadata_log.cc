@@ -96,16 +96,6 @@ struct MetadataLog::State {
                                                 [](const StoredSnapshot& one) { return one.snapshot.id.offset; });
     snapshots.insert(after, {snapshot, last_timestamp_ms});
   }
-  // Gives a `.part` its name, durably.
-  MetadataLogResult<void> finish_name(OffsetAndEpoch id) {
-    if (const auto renamed = world.rename(path(id, part_suffix), path(id)); !renamed) {
-      return std::unexpected(disk_failure(path(id, part_suffix), "rename", renamed.error()));
-    }
-    if (const auto synced = world.sync_dir(options.dir); !synced) {
-      return std::unexpected(disk_failure(options.dir, "sync", synced.error()));
-    }
-    return {};
-  }
   MetadataLogResult<void> remove(OffsetAndEpoch id) {
     std::erase_if(snapshots, [&](const StoredSnapshot& one) { return one.snapshot.id == id; });
     if (const auto removed = log::remove_if_exists(world, path(id)); !removed) {
@@ -113,10 +103,9 @@ struct MetadataLog::State {
     }
     return {};
   }
-  // `range` without the batch that it would cut at its end.
-  MetadataLogResult<log::FileRange> whole_batches(const log::ReadResult& read) const {
-    log::FileRange range = read.range;
-    if (range.bytes == 0 || range.bytes == read.readable_bytes) return range;
+  // `range` without the batch that it may cut at its end: only if it was the limit that ended it.
+  MetadataLogResult<log::FileRange> whole_batches(log::FileRange range, std::uint64_t bytes_max) const {
+    if (range.bytes == 0 || range.bytes < bytes_max) return range;
     log::BatchScanner scanner{*range.file, range.position, range.position + range.bytes};
     log::BatchInfo info;
     std::uint64_t end = range.position;
@@ -276,10 +265,12 @@ MetadataLogResult<void> MetadataLog::install(OffsetAndEpoch id) {
   const Snapshot snapshot{.id = id, .size_bytes = part->second.size};
   const std::int64_t last_timestamp_ms = part->second.head->last_timestamp_ms;
   state.parts.erase(part);
-  // First the snapshot has its name: from then on a start sees that the log is not of it, and does the rest.
-  if (auto named = state.finish_name(id); !named) return named;
-  state.note(snapshot, last_timestamp_ms);
+  // From the first name on a start does the rest; with the second there is nothing left to do.
+  if (auto named = rename_durably(state.world, state.path(id, part_suffix), state.path(id, install_suffix)); !named)
+    return named;
   if (const auto done = state.log->truncate_fully_and_start_at(id.offset); !done) return state.failed("truncate", done.error());
+  if (auto named = rename_durably(state.world, state.path(id, install_suffix), state.path(id)); !named) return named;
+  state.note(snapshot, last_timestamp_ms);
   const std::vector<StoredSnapshot> all = state.snapshots;
   for (const StoredSnapshot& one : all) {
     if (one.snapshot.id.offset <= id.offset) continue;
@@ -308,7 +299,9 @@ MetadataLogResult<Snapshot> MetadataLog::create_snapshot(OffsetAndEpoch id, cons
   visit([&](const protocol::MetadataRecord& record) { writer->add(record, record_version(record, version)); });
   const auto size = writer->finish();
   if (!size) return std::unexpected(size.error());
-  if (auto named = state.finish_name(id); !named) return std::unexpected(std::move(named.error()));
+  if (auto named = rename_durably(state.world, state.path(id, part_suffix), state.path(id)); !named) {
+    return std::unexpected(std::move(named.error()));
+  }
   const Snapshot snapshot{.id = id, .size_bytes = *size};
   state.note(snapshot, head.last_timestamp_ms);
   return snapshot;
@@ -361,7 +354,7 @@ MetadataLogResult<std::optional<LogCleaned>> MetadataLog::clean(const Retention&
 MetadataLogResult<log::FileRange> MetadataLog::read(Offset from, Offset end, std::uint64_t bytes_max) {
   State& state = *state_;
   const auto read = state.log->read(from, {.max_bytes = bytes_max, .upper_bound = end, .min_one_message = true});
-  if (read) return state.whole_batches(*read);
+  if (read) return state.whole_batches(read->range, bytes_max);
   if (read.error() == log::LogError::offset_out_of_range) return log::FileRange{};
   return state.failed("read", read.error());
 }

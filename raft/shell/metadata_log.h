@@ -5,8 +5,9 @@
 // log failed must stop (the error says what and where).
 //
 // Files (KIP-595, KIP-630, KIP-853), names as Kafka's: `quorum-state`; `<offset>-<epoch>.checkpoint` (a snapshot, immutable),
-// `.checkpoint.part` (not whole yet; removed at the next start), `.checkpoint.deleted` (left by Kafka; removed, too). The
-// all-zero snapshot holds what the node was formatted with.
+// `.checkpoint.part` (not whole yet; removed at the next start), `.checkpoint.deleted` (left by Kafka; removed, too), and of
+// our own
+// `.checkpoint.install` (see install_suffix). The all-zero snapshot holds what the node was formatted with.
 //
 // The recovery point, below which a damaged record is refused and not cut off as a torn tail, is checkpointed in the background
 // within `recovery_point_interval` of a flush that moved it, and by the clean stop of the LogManager: a checkpoint costs two
@@ -55,7 +56,7 @@ struct CommittedBatch {
 class MetadataLog {
  public:
   // May wait. Reads what is there and checks it: a broken quorum-state or snapshot is refused, never taken for an empty one.
-  // A snapshot that the log does not reach, or contradicts, was being installed: that is finished.
+  // An install that was cut short is finished, and a snapshot that is ahead of the log takes its place.
   [[nodiscard]] static MetadataLogResult<std::unique_ptr<MetadataLog>> open(runtime::World& world,
                                                                             std::shared_ptr<log::Log> log,
                                                                             MetadataLogOptions options);

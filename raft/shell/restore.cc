@@ -109,18 +109,41 @@ MetadataLogResult<std::vector<ReadSnapshot>> read_snapshots(runtime::World& worl
 
 // ---- the log ----
 
-// Whether the snapshot was to take the place of the log: it is not a piece of it.
+// Finishes the install that a crash cut short, if there is one; see MetadataLog::install.
+MetadataLogResult<void> finish_install(runtime::World& world, log::Log& log, const std::string& dir) {
+  const auto entries = world.list(dir);
+  if (!entries) return std::unexpected(disk_failure(dir, "list", entries.error()));
+  for (const auto& entry : *entries) {
+    const auto id = parse_snapshot_file_name(entry.name, install_suffix);
+    if (!id) continue;
+    const std::string path = dir + "/" + entry.name;
+    if (const auto whole = read_snapshot_file(world, path, id->epoch, {}); !whole) return std::unexpected(whole.error());
+    if (const auto done = log.truncate_fully_and_start_at(id->offset); !done) {
+      return std::unexpected(log_failure(dir, "truncate", done.error()));
+    }
+    if (auto named = rename_durably(world, path, dir + "/" + snapshot_file_name(*id)); !named) return named;
+  }
+  return {};
+}
+
+// Whether the snapshot was to take the place of the log, as Kafka tells it: it is ahead of all that the log has.
 bool replaces(const log::Log& log, OffsetAndEpoch newest) {
   if (newest.offset > log.log_end_offset()) return true;
-  if (newest.offset < log.log_start_offset()) return false;
-  if (newest.offset > log.log_start_offset()) return log.epoch_at(newest.offset - 1) != newest.epoch;
-  return newest.offset < log.log_end_offset() && log.epoch_at(newest.offset) < newest.epoch;
+  return log.log_start_offset() < log.log_end_offset() && log.latest_epoch() != no_epoch && log.latest_epoch() < newest.epoch;
 }
 
 MetadataLogResult<void> settle_log(log::Log& log, const std::string& dir, std::optional<OffsetAndEpoch> newest) {
   if (newest && replaces(log, *newest)) {
     if (const auto done = log.truncate_fully_and_start_at(newest->offset); !done) {
       return std::unexpected(log_failure(dir, "truncate", done.error()));
+    }
+  }
+  if (newest && newest->offset > log.log_start_offset()) {
+    const LeaderEpoch last = log.epoch_at(newest->offset - 1);
+    if (last != no_epoch && last != newest->epoch) {
+      return std::unexpected(fmt::format(
+          "{}/{}: its name says epoch {}, but the log has epoch {} there; move away the file, if it is not of this log", dir,
+          snapshot_file_name(*newest), newest->epoch, last));
     }
   }
   const Offset start = log.log_start_offset();
@@ -223,6 +246,7 @@ MetadataLogResult<FoundOnDisk> restore(runtime::World& world, log::Log& log, con
   if (const auto synced = world.sync_dir(options.dir); !synced) {
     return std::unexpected(disk_failure(options.dir, "sync", synced.error()));
   }
+  if (auto finished = finish_install(world, log, options.dir); !finished) return std::unexpected(std::move(finished.error()));
   auto election = read_election(world, options);
   if (!election) return std::unexpected(std::move(election.error()));
   auto read = read_snapshots(world, options.dir);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "log/files.h"
 #include "protocol/framing.h"
 #include "protocol/writer.h"
 #include "raft/quorum/control_records.h"
@@ -49,8 +50,9 @@ class BatchFile {
     if (auto filled = fill(protocol::batch_header_bytes); !filled) return std::unexpected(std::move(filled.error()));
     if (rest().empty()) return false;
     if (rest().size() < protocol::batch_header_bytes) return broken(path_, cut());
-    if (const auto frame = RecordBatchView{rest()}.validate_frame(); !frame)
-      return broken(path_, bad(to_string(frame.error())));
+    const auto frame = RecordBatchView{rest()}.validate_frame();
+    // Truncated here means: not wholly in the window.
+    if (!frame && frame.error() != protocol::BatchError::truncated) return broken(path_, bad(to_string(frame.error())));
     const std::size_t bytes = RecordBatchView{rest()}.size_bytes();
     if (auto filled = fill(bytes); !filled) return std::unexpected(std::move(filled.error()));
     if (rest().size() < bytes) return broken(path_, cut());
@@ -165,13 +167,21 @@ std::string disk_failure(std::string_view path, std::string_view verb, runtime::
   return fmt::format("{}: cannot {} it: {}; check the disk, then start the node again", path, verb, runtime::to_string(error));
 }
 
+MetadataLogResult<void> rename_durably(runtime::World& world, const std::string& from, const std::string& to) {
+  if (const auto renamed = world.rename(from, to); !renamed)
+    return std::unexpected(disk_failure(from, "rename", renamed.error()));
+  const std::string dir = log::parent_of(to);
+  if (const auto synced = world.sync_dir(dir); !synced) return std::unexpected(disk_failure(dir, "sync", synced.error()));
+  return {};
+}
+
 std::string snapshot_file_name(OffsetAndEpoch id, std::string_view suffix) {
   return fmt::format("{:020}-{:010}{}", id.offset.value(), id.epoch.value(), suffix);
 }
 
-std::optional<OffsetAndEpoch> parse_snapshot_file_name(std::string_view name) {
-  if (name.size() != offset_digits + 1 + epoch_digits + checkpoint_suffix.size()) return std::nullopt;
-  if (name[offset_digits] != '-' || !name.ends_with(checkpoint_suffix)) return std::nullopt;
+std::optional<OffsetAndEpoch> parse_snapshot_file_name(std::string_view name, std::string_view suffix) {
+  if (name.size() != offset_digits + 1 + epoch_digits + suffix.size()) return std::nullopt;
+  if (name[offset_digits] != '-' || !name.ends_with(suffix)) return std::nullopt;
   const auto offset = number<std::int64_t>(name.substr(0, offset_digits));
   const auto epoch = number<std::int32_t>(name.substr(offset_digits + 1, epoch_digits));
   if (!offset || !epoch) return std::nullopt;

@@ -40,11 +40,14 @@ using RecordVisitor = std::function<void(const protocol::MetadataRecord&)>;
 
 inline constexpr std::string_view checkpoint_suffix = ".checkpoint";
 inline constexpr std::string_view part_suffix = ".checkpoint.part";
+// Whole, and taking the place of the log at this moment: a start that finds it goes on with that.
+inline constexpr std::string_view install_suffix = ".checkpoint.install";
 
 // `<20-digit offset>-<10-digit epoch><suffix>`.
 [[nodiscard]] std::string snapshot_file_name(OffsetAndEpoch id, std::string_view suffix = checkpoint_suffix);
-// The id in the name of a finished snapshot; nothing if it is not the name of one.
-[[nodiscard]] std::optional<OffsetAndEpoch> parse_snapshot_file_name(std::string_view name);
+// The id in the name of a snapshot; nothing if it is not the name of one.
+[[nodiscard]] std::optional<OffsetAndEpoch> parse_snapshot_file_name(std::string_view name,
+                                                                     std::string_view suffix = checkpoint_suffix);
 
 // Writes one file, from its header to its footer. A file that was begun and not finished is for its owner to remove.
 class SnapshotWriter {
@@ -86,6 +89,9 @@ class SnapshotWriter {
 [[nodiscard]] MetadataLogResult<SnapshotHead> read_snapshot_file(runtime::World& world, runtime::File& file,
                                                                  const std::string& path, LeaderEpoch epoch,
                                                                  const RecordVisitor& visit);
+
+// May wait. Within one directory.
+[[nodiscard]] MetadataLogResult<void> rename_durably(runtime::World& world, const std::string& from, const std::string& to);
 
 // "<path>: cannot <verb> it: <error>; ...": what the disk refused.
 [[nodiscard]] std::string disk_failure(std::string_view path, std::string_view verb, runtime::IoError error);

@@ -15,74 +15,69 @@ class MetadataLogCutTest : public MetadataLogFixture {
   struct Story {
     std::optional<ElectionState> stored, storing;
     Offset flushed{0};
-    Offset end_min{0};                        // what a truncation under way may have left
-    std::optional<OffsetAndEpoch> made;       // a snapshot that is durable
-    std::optional<OffsetAndEpoch> installed;  // took the place of the log, and is durable
+    std::optional<OffsetAndEpoch> made;  // a snapshot that is durable
     std::optional<OffsetAndEpoch> installing;
-    std::map<Offset, LeaderEpoch> epochs;  // who wrote which offset last
+    bool whole = false;  // it was not cut
   };
 
-  void write(MetadataLog& log, Story& story, std::int32_t epoch, int count) {
+  // False: the power is cut, perhaps in another fiber.
+  bool write(MetadataLog& log, std::int32_t epoch, int count) {
     const Offset base = log.log_end();
-    for (int i = 0; i < count; ++i) story.epochs[base + i] = LeaderEpoch{epoch};
-    append(log, count == 1 ? epoch_start(base.value(), epoch) : records_batch(base.value(), epoch, count, 40));
+    ByteBuffer bytes = count == 1 ? epoch_start(base.value(), epoch) : records_batch(base.value(), epoch, count, 40);
+    return log.append(bytes).has_value();
   }
-  void flush(MetadataLog& log, Story& story) {
+  bool flush(MetadataLog& log, Story& story) {
     const auto flushed = log.flush();
-    ASSERT_TRUE(flushed.has_value());
-    story.flushed = story.end_min = *flushed;
+    if (flushed) story.flushed = *flushed;
+    return flushed.has_value();
   }
-  void store(MetadataLog& log, Story& story, std::int32_t epoch) {
+  bool cut_log(MetadataLog& log, Story& story, Offset end) {
+    story.flushed = std::min(story.flushed, end);
+    return log.truncate(end).has_value();
+  }
+  bool store(MetadataLog& log, Story& story, std::int32_t epoch) {
     story.storing = ElectionState{.epoch = LeaderEpoch{epoch}, .leader = no_node, .voted = {NodeId{2}, directory(2)}};
-    ASSERT_TRUE(log.store(*story.storing, 1, voters_of({1, 2, 3})).has_value());
+    if (!log.store(*story.storing, 1, voters_of({1, 2, 3}))) return false;
     story.stored = story.storing;
+    return true;
   }
-  void snapshot(MetadataLog& log, Story& story, OffsetAndEpoch id) {
+  bool snapshot(MetadataLog& log, Story& story, OffsetAndEpoch id) {
     const auto visit = [](const RecordVisitor& record) {
       for (int i = 0; i < 5; ++i) record(level_record(std::to_string(i), 1));
     };
-    ASSERT_TRUE(log.create_snapshot(id, {}, visit, metadata_version_max).has_value());
+    if (!log.create_snapshot(id, {}, visit, metadata_version_max)) return false;
     story.made = id;
+    return true;
   }
-  void install(MetadataLog& log, Story& story, OffsetAndEpoch id) {
+  bool install(MetadataLog& log, Story& story, OffsetAndEpoch id) {
     const ByteBuffer bytes = snapshot_bytes(id.epoch.value(), 12);
     for (std::size_t from = 0; from < bytes.size(); from += 300) {
       const std::size_t count = std::min<std::size_t>(300, bytes.size() - from);
-      ASSERT_TRUE(log.write_part(id, static_cast<std::int64_t>(from), ByteView{bytes}.subspan(from, count)).has_value());
+      if (!log.write_part(id, static_cast<std::int64_t>(from), ByteView{bytes}.subspan(from, count))) return false;
     }
-    ASSERT_TRUE(log.finish_part(id).has_value());
+    if (!log.finish_part(id)) return false;
     story.installing = id;
-    ASSERT_TRUE(log.install(id).has_value());
-    story.installed = story.made = id;
+    if (!log.install(id)) return false;
+    story.made = id;
     story.installing.reset();
-    story.flushed = story.end_min = id.offset;
+    story.flushed = id.offset;
+    return true;
   }
 
-  // A life in which everything happens, the second snapshot of another history than the log.
+  // A life in which everything happens, the second fetched snapshot of another history than the log.
   void live(MetadataLog& log, Story& story) {
-    store(log, story, 1);
-    write(log, story, 1, 1);
-    for (int i = 0; i < 4; ++i) write(log, story, 1, 3);
-    flush(log, story);
+    const auto batches = [&](std::int32_t epoch, int count) {
+      bool done = write(log, epoch, 1);
+      for (int i = 0; i < count && done; ++i) done = write(log, epoch, 3);
+      return done;
+    };
+    story.whole = store(log, story, 1) && batches(1, 4) && flush(log, story);
+    if (!story.whole) return;
     log.set_high_watermark(Offset{10});
-    snapshot(log, story, at(7, 1));
-    write(log, story, 2, 1);
-    write(log, story, 2, 3);
-    flush(log, story);
-    story.flushed = story.end_min = Offset{13};
-    ASSERT_TRUE(log.truncate(Offset{13}).has_value());
-    write(log, story, 3, 1);
-    store(log, story, 3);
-    flush(log, story);
-    snapshot(log, story, at(10, 1));
-    ASSERT_TRUE(log.clean({.bytes = 0, .ms = -1}).has_value());
-    install(log, story, at(100, 4));
-    write(log, story, 5, 1);
-    write(log, story, 5, 3);
-    flush(log, story);
-    install(log, story, at(103, 6));  // shorter than the log, which is of epoch 5 there
-    write(log, story, 6, 3);
-    flush(log, story);
+    story.whole = snapshot(log, story, at(7, 1)) && batches(2, 1) && flush(log, story) && cut_log(log, story, Offset{13}) &&
+                  batches(3, 0) && store(log, story, 3) && flush(log, story) && snapshot(log, story, at(10, 1)) &&
+                  log.clean({.bytes = 0, .ms = -1}).has_value() && install(log, story, at(100, 4)) && batches(5, 1) &&
+                  flush(log, story) && install(log, story, at(103, 6)) && batches(6, 1) && flush(log, story);
   }
 
   void verify(MetadataLog& log, const Story& story) {
@@ -96,7 +91,7 @@ class MetadataLogCutTest : public MetadataLogFixture {
       EXPECT_EQ(index.start(), story.installing->offset);
       EXPECT_EQ(index.end(), story.installing->offset);
     } else {
-      EXPECT_GE(index.end(), std::min(story.flushed, story.end_min)) << "a flushed record is lost";
+      EXPECT_GE(index.end().value(), story.flushed.value()) << "a flushed record is lost; " << index.start().value();
       if (story.made) {
         ASSERT_TRUE(newest.has_value()) << "a snapshot is lost";
         EXPECT_GE(newest->id.offset, story.made->offset);
@@ -129,6 +124,7 @@ class MetadataLogCutTest : public MetadataLogFixture {
       ended = with_log([&](MetadataLog& log) { live(log, story); }, End::clean, seed,
                        [&](tests::MemoryWorld& world) { world.cut_after = cut; });
       ASSERT_EQ(error_, std::nullopt);
+      ASSERT_EQ(ended && !story.whole, false);
       Random fate{seed * 1000 + cut};
       disk_.cut_power(fate);
       // Twice: what the first start found is not lost by another cut.
@@ -148,7 +144,7 @@ class MetadataLogCutTest : public MetadataLogFixture {
             EXPECT_EQ(log.restored().election, election);
             EXPECT_EQ(log.log_end(), end);
             verify(log, story);
-            write(log, story, 9, 2);
+            EXPECT_TRUE(write(log, 9, 2));
           },
           End::crash, seed + 2));
       ASSERT_EQ(error_, std::nullopt);
@@ -193,7 +189,8 @@ TEST_F(MetadataLogCutTest, WhatAStartFindsAfterACrashIsNotLostByALaterPowerCut) 
           [&](MetadataLog& log) {
             EXPECT_EQ(log.restored().election, election);
             EXPECT_EQ(log.snapshots(), snapshots);
-            EXPECT_EQ(log.log_end(), end);
+            // A truncation may come undone, as long as nothing was written and flushed behind it.
+            EXPECT_GE(log.log_end(), end);
           },
           End::crash, seed + 2));
       ASSERT_EQ(error_, std::nullopt);

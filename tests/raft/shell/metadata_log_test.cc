@@ -50,7 +50,7 @@ TEST_F(MetadataLogTest, WhatWasAppendedIsReadBackWithItsEpochsAlsoAfterARestart)
     append(log, epoch_start(0, 1));
     append(log, joined({records_batch(1, 1, 2), epoch_start(3, 4), records_batch(4, 4, 2)}));
     check(log);
-    const auto batches = log.read_records(Offset{2}, Offset{5}, 1 << 20);
+    const auto batches = log.read_records(Offset{2}, Offset{6}, 1 << 20);
     ASSERT_TRUE(batches.has_value());
     ASSERT_EQ(batches->size(), 3U);
     EXPECT_EQ(batches->at(0).base, Offset{2}) << "from inside of a batch on";

@@ -86,8 +86,8 @@ TEST_F(RestoreTest, ControlBatchesAreFoundInAllSegments) {
   EXPECT_EQ(error_, std::nullopt);
 }
 
-TEST_F(RestoreTest, ASnapshotThatTheLogDoesNotReachOrContradictsIsInstalled) {
-  for (const OffsetAndEpoch id : {at(50, 3), at(4, 3), at(4, 2)}) {
+TEST_F(RestoreTest, ASnapshotThatIsAheadOfTheLogTakesItsPlace) {
+  for (const OffsetAndEpoch id : {at(50, 3), at(50, 2), at(4, 3)}) {
     prepare([&](MetadataLog& log) { append(log, joined({records_batch(0, 1, 4), records_batch(4, 2, 2)})); });
     disk_.put(path(snapshot_file_name(id)), snapshot_bytes(id.epoch.value(), 3));
     with_log([&](MetadataLog& log) {
@@ -96,6 +96,21 @@ TEST_F(RestoreTest, ASnapshotThatTheLogDoesNotReachOrContradictsIsInstalled) {
       EXPECT_EQ(log.restored().log.last(), id);
     });
     EXPECT_EQ(error_, std::nullopt);
+  }
+}
+
+TEST_F(RestoreTest, AnInstallThatWasCutShortIsFinishedWhateverTheLogHolds) {
+  for (const OffsetAndEpoch id : {at(50, 3), at(4, 3), at(4, 1), at(6, 2)}) {
+    prepare([&](MetadataLog& log) { append(log, joined({records_batch(0, 1, 4), records_batch(4, 2, 2)})); });
+    disk_.put(path(snapshot_file_name(id, install_suffix)), snapshot_bytes(id.epoch.value(), 3));
+    with_log([&](MetadataLog& log) {
+      EXPECT_EQ(log.log_start(), id.offset);
+      EXPECT_EQ(log.log_end(), id.offset);
+      EXPECT_EQ(log.restored().log.last(), id);
+      append(log, records_batch(id.offset.value(), 3, 2));
+    });
+    EXPECT_EQ(error_, std::nullopt);
+    with_log([&](MetadataLog& log) { EXPECT_EQ(log.log_end(), id.offset + 2); });
   }
 }
 
@@ -144,6 +159,8 @@ TEST_F(RestoreTest, WhatIsBrokenIsRefusedWithTheFileAndTheRemedy) {
        "from a copy"},
       {"a name with another epoch", put(snapshot_file_name(at(50, 4)), good), "-0000000004", "its name says epoch 4",
        "from a copy"},
+      {"a name with another epoch than the log", put(snapshot_file_name(at(4, 2)), snapshot_bytes(2, 1)), "-0000000002",
+       "its name says epoch 2, but the log has epoch 1 there", "move away"},
       {"a name that is none", put("50-3.checkpoint", good), "50-3.checkpoint", "is named", "give it its name back"},
       {"two of one offset",
        [&] {

@@ -51,6 +51,35 @@ TEST_F(SnapshotFileTest, WhatTheWriterWroteIsByteForByteTheDocumentedForm) {
   EXPECT_EQ(size, static_cast<std::int64_t>(expected.size()));
 }
 
+TEST_F(SnapshotFileTest, BatchesAreAtMostEightMebibytesAndTenThousandRecords) {
+  struct Row {
+    int records;
+    std::size_t name_bytes;
+    std::vector<std::int32_t> batches;
+  };
+  for (const Row& row : {Row{0, 1, {}}, Row{1, 1, {1}}, Row{10'000, 1, {10'000}}, Row{10'001, 1, {10'000, 1}},
+                         Row{600, 30'000, {279, 279, 42}}}) {
+    tests::MemoryWorld world{disk_};
+    std::vector<std::int32_t> batches;
+    int read = 0;
+    EXPECT_TRUE(world.run([&] {
+      auto writer = SnapshotWriter::begin(world, "/s", LeaderEpoch{4}, {});
+      ASSERT_TRUE(writer.has_value());
+      for (int i = 0; i < row.records; ++i) writer->add(level_record(std::string(row.name_bytes, 'n'), 4), 0);
+      ASSERT_TRUE(writer->finish().has_value());
+      const auto head = read_snapshot_file(world, "/s", LeaderEpoch{4}, [&](const protocol::MetadataRecord&) { ++read; });
+      EXPECT_TRUE(head.has_value()) << (head ? "" : head.error());
+    }));
+    EXPECT_EQ(read, row.records);
+    protocol::BatchCursor cursor{disk_.file("/s")->durable};
+    for (protocol::RecordBatchView batch; cursor.next(batch);) {
+      if (!batch.is_control()) batches.push_back(batch.record_count());
+      EXPECT_LE(batch.size_bytes(), std::size_t{8} << 20);
+    }
+    EXPECT_EQ(batches, row.batches);
+  }
+}
+
 TEST_F(SnapshotFileTest, NoPrefixOfASnapshotIsTakenForOne) {
   const ByteBuffer bytes = snapshot_bytes(4, 3);
   for (std::size_t length = 0; length < bytes.size(); ++length) {

@@ -136,5 +136,38 @@ TEST_F(TruncateTest, RandomAppendsAndTruncationsLeaveWhatAListWouldHold) {
   }
 }
 
+// The epochs were cut first, and a crash left records whose epoch nobody knew any more.
+TEST_F(TruncateTest, ACrashWhileTheLogStartMovesLeavesEveryRecordItsEpoch) {
+  bool ended = false;
+  for (std::uint64_t cut = 1; !ended; ++cut) {
+    disk_ = {};
+    with_log([&](Log& log) {
+      for (int i = 0; i < 6; ++i) ASSERT_TRUE(append(log, {.records = 2}, AppendOrigin::client, i / 2));
+    });
+    ended = boot(
+        [&](LogManager& manager) {
+          const auto log = manager.find(orders);
+          if (log != nullptr) (void)log->advance_log_start(Offset{8});
+        },
+        End::crash, cut, [&](tests::MemoryWorld& world) { world.cut_after = cut; });
+    with_log([&](Log& log) {
+      for (Offset at = log.log_start_offset(); at < log.log_end_offset(); at = at + 1) {
+        EXPECT_EQ(log.epoch_at(at).value(), at.value() / 4) << "cut " << cut;
+      }
+    });
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(TruncateTest, LeaderEpochsAreListedAsTheyBegin) {
+  with_log([&](Log& log) {
+    EXPECT_TRUE(log.leader_epochs().empty());
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(append(log, {.records = 2}, AppendOrigin::client, i * 5));
+    const std::vector<EpochStart> expected{
+        {LeaderEpoch{0}, Offset{0}}, {LeaderEpoch{5}, Offset{2}}, {LeaderEpoch{10}, Offset{4}}};
+    EXPECT_EQ(log.leader_epochs(), expected);
+  });
+}
+
 }  // namespace
 }  // namespace squall::log

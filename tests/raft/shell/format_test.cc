@@ -1,5 +1,6 @@
 #include "raft/shell/format.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -35,6 +36,26 @@ TEST_F(FormatTest, TheBootstrapRecordsAreReadBack) {
   ASSERT_TRUE(format(std::nullopt).has_value());
   EXPECT_EQ(read().value(), records_);
   EXPECT_FALSE(exists("00000000000000000000-0000000000.checkpoint"));
+}
+
+// The worked example of docs/formats/metadata-checkpoint.md, made by hand.
+TEST_F(FormatTest, TheFileIsByteForByteThatOfTheDocumentation) {
+  const std::string_view hex =
+      "0000000000000000000000470000000002c7ac780400200000000000000 18bcfe56800 0000018bcfe56800 ffffffffffffffffffffffffffff"
+      "000000012a0000000800000003160000000001 8bcfe56800 0000"
+      "00000000000000010000004f00000000027b4e01400000000000000000018bcfe568000000018bcfe56800ffffffffffffffffffffffffffff"
+      "000000013a000000012e010c00116d657461646174612e76657273696f6e00190000"
+      "00000000000000020000003f00000000028f6608e600200000000000000 18bcfe568000000018bcfe56800ffffffffffffffffffffffffffff"
+      "000000011a00000008000000040600000000";
+  records_ = {level_record("metadata.version", 25)};
+  ASSERT_TRUE(format(std::nullopt).has_value());
+  std::string bytes;
+  for (const std::uint8_t byte : disk_.file("/m/bootstrap.checkpoint")->durable) bytes += fmt::format("{:02x}", byte);
+  std::string expected;
+  for (const char digit : hex) {
+    if (digit != ' ') expected += digit;
+  }
+  EXPECT_EQ(bytes, expected);
 }
 
 TEST_F(FormatTest, TheInitialVotersAreThoseOfTheFirstStart) {

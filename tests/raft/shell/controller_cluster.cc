@@ -192,13 +192,15 @@ void ControllerCluster::process(runtime::World& world, std::size_t index) {
   ControllerNodeOptions controller_options;
   controller_options.settings = test_settings();
   controller_options.settings.node_id = id;
+  controller_options.settings.session_timeout = settings.session_timeout;
   controller_options.bootstrap = bootstrap_records(plain_features, schema);
   controller_options.on_failure = fail;
   controller_options.limits = settings.limits;
   ControllerNode controller{world, quorum, schema, controller_options};
   MetadataLoaderOptions loader_options;
-  loader_options.on_image = [this, index](const std::shared_ptr<const MetadataImage>&, const MetadataDelta& delta) {
+  loader_options.on_image = [this, index](const std::shared_ptr<const MetadataImage>& image, const MetadataDelta& delta) {
     deltas[index].push_back(delta);
+    if (on_image) on_image(index, image);
   };
   loader_options.on_failure = fail;
   loader_options.snapshot_bytes = settings.snapshot_bytes;
@@ -214,6 +216,7 @@ void ControllerCluster::process(runtime::World& world, std::size_t index) {
   auto running =
       std::make_shared<Running>(Running{.world = &world, .quorum = &quorum, .controller = &controller, .loader = &loader});
   live[index] = running;
+  if (on_start) on_start(index, running);
   bool stop = false;
   runtime::Condition stopped{world};
   nodes[index]->set_stop_handler([&] {

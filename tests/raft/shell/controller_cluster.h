@@ -33,7 +33,10 @@ class ControllerCluster : public testing::Test {
     std::int32_t segment_bytes = 1 << 20;
     MetadataLog::Retention retention{};
     BatchLimits limits{};
+    Duration session_timeout = 9s;  // of brokers
   };
+
+  explicit ControllerCluster(std::uint64_t seed = 11) : simulation{sim::SimulationOptions{.seed = seed}} {}
 
   // Starts `count` controllers with the ids 1, 2, ...
   void start(std::size_t count, Settings its_settings);
@@ -58,7 +61,10 @@ class ControllerCluster : public testing::Test {
   std::vector<std::string> failures;
   std::map<std::size_t, std::vector<MetadataDelta>> deltas;  // that the loaders told, by node
   std::vector<std::shared_ptr<Running>> live;                // by node
-  sim::Simulation simulation{sim::SimulationOptions{.seed = 11}};
+  // Told, if set, when a node's process has started, and of each image that a loader publishes.
+  std::function<void(std::size_t index, const std::shared_ptr<Running>&)> on_start;
+  std::function<void(std::size_t index, const std::shared_ptr<const MetadataImage>&)> on_image;
+  sim::Simulation simulation;
   std::vector<sim::Node*> nodes;
 
  private:

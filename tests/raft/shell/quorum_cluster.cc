@@ -209,7 +209,7 @@ void QuorumCluster::run_node(runtime::World& world, std::size_t index) {
   disk.log_dirs = {"/m"};
   disk.cluster_id = test_cluster_id;
   disk.node_id = NodeId{static_cast<std::int32_t>(index)};
-  disk.config_of = [](std::string_view) { return metadata_log_config(); };
+  disk.config_of = [this](std::string_view) { return metadata_log_config(segment_bytes); };
   disk.on_dir_failed = [](const std::string&) {};
   log::LogManager manager{world, std::move(disk)};
   const auto refuse = [&](std::string why) { member.failure = std::move(why); };
@@ -254,6 +254,8 @@ void QuorumCluster::follow(runtime::World&, QuorumNode& quorum, std::size_t inde
   Member& member = members[index];
   for (;;) {
     const std::uint64_t seen = quorum.changes();
+    // A snapshot stands for what is not in the log.
+    if (member.read < quorum.log().log_start()) member.read = quorum.log().log_start();
     while (member.read < quorum.committed()) {
       const auto batches = quorum.log().read_records(member.read, quorum.committed(), 1 << 20);
       if (quorum.failed()) return;

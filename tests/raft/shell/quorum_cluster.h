@@ -59,6 +59,7 @@ class QuorumCluster {
   std::vector<Member> members;
   VoterSet voters;
   bool proposing = true;
+  std::int32_t segment_bytes = 1 << 20;
   std::uint64_t proposals = 0;
   std::function<void(QuorumNodeOptions&)> adjust;
   sim::Simulation simulation;  // last: its fibers use the others to their end

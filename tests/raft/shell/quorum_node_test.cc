@@ -241,6 +241,55 @@ TEST(QuorumNode, WhoAsksIsToldNothingWhenTheNodeStops) {
   }
 }
 
+// Takes a snapshot of what the leader's state machine has read, and frees the log behind it. The offset of the snapshot.
+Offset take_snapshot(QuorumCluster& cluster, std::size_t index) {
+  const Offset offset = cluster.members[index].read;
+  bool done = false;
+  cluster.members[index].node->spawn("snapshot", [&, quorum = cluster.members[index].quorum] {
+    const OffsetAndEpoch id{.epoch = quorum->core().log().epoch_before(offset), .offset = offset};
+    const auto visit = [](const MetadataLog::RecordVisitor& with) {
+      for (int i = 0; i < 100; ++i) with(protocol::FeatureLevelRecord{.name = "s" + std::to_string(i), .feature_level = 1});
+    };
+    const auto snapshot = quorum->log().create_snapshot(id, SnapshotHead{}, visit, 7);
+    ASSERT_TRUE(snapshot.has_value()) << snapshot.error();
+    quorum->tell(SnapshotCreated{*snapshot});
+    const auto cleaned = quorum->log().clean({});
+    ASSERT_TRUE(cleaned.has_value()) << cleaned.error();
+    if (*cleaned) quorum->tell(**cleaned);
+    done = true;
+  });
+  cluster.run_until([&] { return done; }, "a snapshot", 5s);
+  return offset;
+}
+
+TEST(QuorumNode, ANodeWhoseDiskIsNewBeginsWithASnapshotInPieces) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    SCOPED_TRACE(seed);
+    QuorumCluster cluster{seed};
+    cluster.segment_bytes = 4000;
+    cluster.adjust = [](QuorumNodeOptions& options) { options.fetch_bytes_max = 700; };
+    cluster.start_all();
+    cluster.run_until([&] { return cluster.promised.size() > 100; }, "that records are committed");
+    const std::size_t leader = cluster.leader();
+    const std::size_t late = (leader + 1) % 3;
+    cluster.members[late].node->power_cut();
+    const Offset offset = take_snapshot(cluster, leader);
+    cluster.run_for(2s);
+    cluster.members[late].node->disk("/m").wipe();
+    cluster.members[late].node->restart();
+    cluster.expect_recovery();
+    const LogIndex& index = cluster.members[late].quorum->core().log();
+    ASSERT_TRUE(index.latest_snapshot().has_value());
+    EXPECT_EQ(index.latest_snapshot()->id.offset, offset);
+    EXPECT_EQ(index.start(), offset);
+    cluster.members[late].node->power_cut();
+    cluster.run_for(100ms);
+    cluster.restart_all();
+    cluster.expect_recovery();
+    cluster.expect_promises_kept();
+  }
+}
+
 TEST(QuorumNode, AProposalForAnotherEpochIsRefused) {
   QuorumCluster cluster{6};
   cluster.start_all();

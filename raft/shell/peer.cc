@@ -62,7 +62,7 @@ struct Peer::State : std::enable_shared_from_this<State> {
 void Peer::State::start_fiber() {
   auto inside = fibers.enter();
   if (!inside) return;
-  // The members go in the opposite order: the fiber leaves while its state is there.
+  // It leaves when the fiber ends, however that comes.
   fiber = world.spawn("quorum peer",
                       [self = shared_from_this(), leaves = *std::move(inside), its_turn = turn] { self->serve(its_turn); });
 }

@@ -89,6 +89,7 @@ struct QuorumNode::State : std::enable_shared_from_this<State> {
   std::uint64_t last_token = 0;
   std::uint64_t last_proposal = 0;
   bool started = false;
+  bool draining = false;  // takes no proposals any more
   bool stopping = false;
   bool failed = false;
   runtime::Condition work;     // for the driver

@@ -27,11 +27,16 @@ void QuorumNode::stop(Duration grace) {
   if (!state->started) return;
   if (!state->ended() && state->core.is_leader()) {
     const Instant deadline = runtime::deadline_in(state->world, grace);
-    state->step(ResignRequested{state->core.epoch()});
-    (void)state->changed.wait_until(deadline, [&] {
-      const auto* resigned = std::get_if<Resigned>(&state->core.role());
-      return state->ended() || resigned == nullptr || resigned->unacknowledged.empty();
+    const Instant drained_by = runtime::deadline_in(state->world, grace / 2);
+    // A successor that lacks what we have on our disk would not be voted for by us.
+    state->draining = true;
+    (void)state->changed.wait_until(drained_by, [&] {
+      return state->ended() || !state->core.is_leader() || state->core.high_watermark() >= state->core.log().end();
     });
+    state->step(ResignRequested{state->core.epoch()});
+    // Whoever follows may need our vote: those that followed us until now deny pre-votes until they stand themselves.
+    (void)state->changed.wait_until(
+        deadline, [&] { return state->ended() || leader() || state->core.voters().is_only_voter(state->core.config().local); });
   }
   if (!state->ended()) state->end();
   state->fibers.wait();
@@ -91,7 +96,7 @@ void QuorumNode::State::add_records(QuorumAnswer& answer, const FetchResponse& f
 
 std::optional<Offset> QuorumNode::propose(LeaderEpoch epoch, ByteBuffer batch, std::int32_t count) {
   State& state = *state_;
-  if (!state.started || state.ended()) return std::nullopt;
+  if (!state.started || state.draining || state.ended()) return std::nullopt;
   SQUALL_ASSERT(batch.size() >= protocol::batch_header_bytes, "a proposal is a whole batch");
   SQUALL_ASSERT(protocol::RecordBatchView{batch}.last_offset_delta() == count - 1, "a batch holds as many records as it says");
   const ProposalId id{++state.last_proposal};

@@ -27,6 +27,8 @@ namespace squall::raft {
 struct QuorumNodeOptions {
   QuorumConfig quorum;
   std::string cluster_id;
+  // The first of controller.listener.names: what the endpoints are called that peers answer with.
+  std::string listener;
   std::vector<runtime::Endpoint> bootstrap_servers;  // of the ids -2, -3, ... of QuorumConfig::bootstrap_servers
   std::function<void(std::string reason)> on_failure;
   std::size_t fetch_bytes_max = std::size_t{8} << 20;  // of one Fetch, as in Kafka's KafkaRaftClient
@@ -47,12 +49,15 @@ class QuorumNode {
 
   // Starts the fibers; the core's first step is taken before it returns.
   void start();
-  // May wait. A leader hands over (EndQuorumEpoch) for at most `grace`; then nothing is sent or answered any more.
+  // May wait. A leader takes no more proposals, waits until what it has is committed, resigns (EndQuorumEpoch) and votes until
+  // another one leads, for at most `grace` in all; so what serves requests goes on until this returns. Then nothing is sent or
+  // answered any more. To be called before the node is destroyed, unless its process has died.
   void stop(Duration grace);
 
   // ---- for who serves the quorum's requests ----
   // May wait until the core answers (a Fetch is parked for up to its `wait_max`). Nothing: this node stops or failed.
-  [[nodiscard]] std::optional<QuorumAnswer> ask(RequestBody request);
+  // If the asking fiber is cancelled, the answer is dropped. Records are at most `bytes_max` bytes, or one batch.
+  [[nodiscard]] std::optional<QuorumAnswer> ask(RequestBody request, std::uint64_t bytes_max = UINT64_MAX);
 
   // ---- for the controller ----
   // Appends one batch of `count` records. The bytes are a whole record batch whose base offset and epoch are filled in here.
@@ -64,11 +69,11 @@ class QuorumNode {
 
   // ---- for everybody; never waits ----
   [[nodiscard]] const Quorum& core() const;
+  // Everything below is committed, and can be read from `log()`: what state machines follow. Never falls. The core's high
+  // watermark may be ahead of it, and of what is on the disk. No offset: nothing is known to be committed.
+  [[nodiscard]] Offset committed() const;
   [[nodiscard]] bool failed() const;
   [[nodiscard]] MetadataLog& log();
-  // Everything below is committed and can be read from `log()`. Behind `core().high_watermark()` while records are on their way
-  // to the log, or a tail that the leader does not have is still to be cut off.
-  [[nodiscard]] Offset committed() const;
   // The leader and where it listens; nothing while it is not known. `self` is true if it is this node.
   struct LeaderAddress {
     NodeId id = no_node;
@@ -82,7 +87,8 @@ class QuorumNode {
   void tell(const LogCleaned& cleaned);
 
   // ---- waiting ----
-  // Grows whenever the role, the epoch, the leader, the high watermark or the log has changed, and with `committed()`.
+  // Grows whenever the role, the epoch, the leader, the high watermark, `committed()` or the log has changed, and when the
+  // node stops or fails.
   [[nodiscard]] std::uint64_t changes() const;
   // May wait until `changes()` is not `seen`, or the deadline. False: the deadline.
   bool wait_for_change(std::uint64_t seen, Instant deadline = end_of_time);

@@ -20,7 +20,8 @@ class TestSchema final : public ConfigSchema {
  public:
   std::optional<std::string> refuses(ConfigResource, const std::vector<std::string>&) const override { return std::nullopt; }
   bool knows(ConfigResource, std::string_view key) const override {
-    return key == "min.insync.replicas" || key == "unclean.leader.election.enable" || is_list(ConfigResource::topic, key);
+    return key.contains("replication.throttled") || key == "min.insync.replicas" || key == "unclean.leader.election.enable" ||
+           is_list(ConfigResource::topic, key);
   }
   bool is_list(ConfigResource, std::string_view key) const override { return key == "cleanup.policy"; }
   std::optional<std::string> check(ConfigResource, std::string_view key, std::string_view value) const override {

@@ -265,6 +265,26 @@ std::size_t ControllerCluster::wait_for_active(Duration limit) {
   return active();
 }
 
+std::string ControllerCluster::describe() {
+  std::string text;
+  for (const std::string& reason : failures) text += "\nfailed: " + reason;
+  for (std::size_t index = 0; index < live.size(); ++index) {
+    text += "\n" + nodes[index]->name() + (nodes[index]->paused() ? " (paused)" : "") + ": ";
+    if (live[index] == nullptr) {
+      text += "does not run";
+      continue;
+    }
+    const QuorumNode& quorum = *live[index]->quorum;
+    text += quorum.core().describe() + " committed " + std::to_string(quorum.committed().value()) + " published " +
+            std::to_string(image(index).end_offset.value()) + " replayed " +
+            std::to_string(live[index]->controller->core().image()->end_offset.value()) + " log " +
+            std::to_string(live[index]->quorum->log().log_start().value()) + ".." +
+            std::to_string(live[index]->quorum->log().log_end().value());
+  }
+  for (const std::string& line : simulation.recent_events(30)) text += "\n  " + line;
+  return text;
+}
+
 void ControllerCluster::make_brokers(std::size_t index, std::int32_t count) {
   run(index, [count](Running& node) {
     for (std::int32_t id = 0; id < count; ++id) {

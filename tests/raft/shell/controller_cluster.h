@@ -51,6 +51,8 @@ class ControllerCluster : public testing::Test {
   std::size_t wait_for_active(Duration limit = 30s);
   [[nodiscard]] bool is_running(std::size_t index) const { return live[index] != nullptr; }
   [[nodiscard]] const MetadataImage& image(std::size_t index) const { return *live[index]->loader->image(); }
+  // What each node is about, for failures.
+  [[nodiscard]] std::string describe();
   // Registers and unfences brokers 0 to `count` - 1.
   void make_brokers(std::size_t index, std::int32_t count);
   // The codes of the answers to CreateTopics of one topic, or of the refusal.

@@ -58,6 +58,27 @@ TEST_F(ControllerNodeTest, WhatDoesNotFitTheLogIsRefusedBeforeAnythingIsProposed
   });
 }
 
+TEST_F(ControllerNodeTest, TheVersionOfTheQuorumIsRaisedByTheQuorum) {
+  start(1);
+  ASSERT_EQ(wait_for_active(), 0U);
+  run(0, [](Running& node) {
+    ASSERT_EQ(node.quorum->core().kraft_version(), 0);
+    protocol::UpdateFeaturesRequest request;
+    auto& update = request.feature_updates.emplace_back();
+    update.feature = kraft_version_feature;
+    update.max_version_level = 1;
+    const auto raised = node.controller->submit(request, node.world->now() + 5s);
+    ASSERT_TRUE(raised.has_value());
+    EXPECT_EQ(raised->error_code, 0) << raised->error_message.value_or("");
+    EXPECT_EQ(node.quorum->core().kraft_version(), 1);
+    EXPECT_EQ(node.quorum->core().high_watermark(), node.quorum->core().log().end()) << "answered when it was committed";
+    const auto again = node.controller->submit(request, node.world->now() + 5s);
+    ASSERT_TRUE(again.has_value());
+    EXPECT_TRUE(node.controller->is_active());
+  });
+  EXPECT_THAT(failures, IsEmpty());
+}
+
 TEST_F(ControllerNodeTest, AllOfTheControllersFollowWhatOneOfThemDecides) {
   start(3);
   const std::size_t active = wait_for_active();
@@ -66,7 +87,6 @@ TEST_F(ControllerNodeTest, AllOfTheControllersFollowWhatOneOfThemDecides) {
   run(active, [](Running& node) { EXPECT_EQ(create_topic(node, "orders", 5s, 4), ErrorCode::none); });
   for (std::size_t index = 0; index < 3; ++index) {
     ASSERT_TRUE(run_until([&] { return image(index).find("orders") != nullptr; })) << index;
-    const auto standby = live[index]->controller->core().committed_image();
     EXPECT_TRUE(run_until([&] { return live[index]->controller->core().committed_image()->find("orders") != nullptr; }));
     if (index == active) continue;
     run(index, [](Running& node) { EXPECT_EQ(create_topic(node, "other"), ErrorCode::not_controller); });

@@ -290,6 +290,36 @@ TEST(QuorumNode, ANodeWhoseDiskIsNewBeginsWithASnapshotInPieces) {
   }
 }
 
+// Asks for a vote of node 0 for a candidate of epoch 5; the power is cut as soon as the answer is there.
+bool granted_before_the_power_goes(QuorumCluster& cluster, std::int32_t candidate) {
+  std::optional<QuorumAnswer> answer;
+  sim::Node& node = *cluster.members[0].node;
+  cluster.run_until([&] { return cluster.members[0].quorum != nullptr; }, "the node", 5s);
+  node.spawn("candidate", [&, quorum = cluster.members[0].quorum] {
+    answer = quorum->ask(VoteRequest{.voter = {.id = NodeId{0}},
+                                     .epoch = LeaderEpoch{5},
+                                     .candidate = {.id = NodeId{candidate}},
+                                     .last = {LeaderEpoch{0}, Offset{0}}});
+  });
+  cluster.run_until([&] { return answer.has_value(); }, "an answer", 5s);
+  node.power_cut();
+  cluster.run_for(10ms);
+  return answer && std::get<VoteResponse>(answer->body).granted;
+}
+
+TEST(QuorumNode, AVoteThatWasToldOutlivesAPowerCut) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    QuorumCluster cluster{seed};
+    cluster.start(0);
+    EXPECT_TRUE(granted_before_the_power_goes(cluster, 1));
+    cluster.members[0].node->restart();
+    EXPECT_FALSE(granted_before_the_power_goes(cluster, 2)) << "one vote an epoch";
+    cluster.members[0].node->restart();
+    EXPECT_TRUE(granted_before_the_power_goes(cluster, 1)) << "the same candidate may ask again";
+  }
+}
+
 TEST(QuorumNode, AProposalForAnotherEpochIsRefused) {
   QuorumCluster cluster{6};
   cluster.start_all();

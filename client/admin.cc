@@ -112,6 +112,45 @@ Result<Outcome> Admin::create_partitions(const std::string& topic, std::int32_t 
   return outcome_of(response->results[0].name, response->results[0]);
 }
 
+Result<Outcome> Admin::reassign(const TopicPartition& partition, const std::optional<std::vector<NodeId>>& replicas,
+                                Instant deadline) {
+  protocol::AlterPartitionReassignmentsRequest request;
+  request.timeout_ms = timeout_ms(cluster_.world(), deadline);
+  auto& topic = request.topics.emplace_back();
+  topic.name = partition.topic;
+  auto& moved = topic.partitions.emplace_back();
+  moved.partition_index = partition.partition.value();
+  if (replicas) {
+    moved.replicas.emplace();
+    for (const NodeId replica : *replicas) moved.replicas->push_back(replica.value());
+  }
+  const auto response =
+      ask(request, no_node, deadline, [](const auto& answer) { return static_cast<ErrorCode>(answer.error_code); });
+  if (!response) return std::unexpected{response.error()};
+  if (response->error_code != 0) return outcome_of(partition.topic, *response);
+  if (response->responses.empty() || response->responses[0].partitions.empty()) {
+    return std::unexpected{Error{.failure = Failure::malformed, .detail = "no result"}};
+  }
+  return outcome_of(partition.topic, response->responses[0].partitions[0]);
+}
+
+Result<Outcome> Admin::elect_preferred_leader(const TopicPartition& partition, Instant deadline) {
+  protocol::ElectLeadersRequest request;
+  request.timeout_ms = timeout_ms(cluster_.world(), deadline);
+  auto& asked = request.topic_partitions->emplace_back();
+  asked.topic = partition.topic;
+  asked.partitions.push_back(partition.partition.value());
+  const auto response =
+      ask(request, no_node, deadline, [](const auto& answer) { return static_cast<ErrorCode>(answer.error_code); });
+  if (!response) return std::unexpected{response.error()};
+  if (response->error_code != 0) return Outcome{partition.topic, static_cast<ErrorCode>(response->error_code), {}};
+  const auto& results = response->replica_election_results;
+  if (results.empty() || results[0].partition_result.empty()) {
+    return std::unexpected{Error{.failure = Failure::malformed, .detail = "no result"}};
+  }
+  return outcome_of(partition.topic, results[0].partition_result[0]);
+}
+
 Result<ClusterDescription> Admin::describe_cluster(Instant deadline) {
   const auto response = ask(protocol::DescribeClusterRequest{}, no_node, deadline,
                             [](const auto& answer) { return static_cast<ErrorCode>(answer.error_code); });

@@ -84,6 +84,11 @@ class Admin {
   [[nodiscard]] Result<std::vector<Outcome>> delete_topics(std::span<const std::string> names, Instant deadline);
   // Grows `topic` to `total` partitions.
   [[nodiscard]] Result<Outcome> create_partitions(const std::string& topic, std::int32_t total, Instant deadline);
+  // Begins to move the partition to these replicas, the preferred leader first; nothing: ends a move that is under way.
+  [[nodiscard]] Result<Outcome> reassign(const TopicPartition& partition, const std::optional<std::vector<NodeId>>& replicas,
+                                         Instant deadline);
+  // Makes the preferred leader lead. ELECTION_NOT_NEEDED if it does.
+  [[nodiscard]] Result<Outcome> elect_preferred_leader(const TopicPartition& partition, Instant deadline);
   [[nodiscard]] Result<ClusterDescription> describe_cluster(Instant deadline);
   // All topics, or refused.
   [[nodiscard]] Result<std::vector<TopicInfo>> list_topics(Instant deadline);

@@ -137,6 +137,28 @@ TEST_F(AdminTest, LooksForTheControllerAgainWhenItHasMoved) {
   });
 }
 
+TEST_F(AdminTest, AsksTheControllerToMovePartitionsAndTheirLeaders) {
+  cluster.controller = 1;
+  cluster.partition("orders", 1).leader = NodeId{1};
+  run([&](runtime::World& world) {
+    Admin admin{world, options()};
+    const Instant deadline = world.now() + 30s;
+    const TopicPartition partition{"orders", PartitionIndex{1}};
+    using Replicas = std::vector<NodeId>;
+    const auto moved = admin.reassign(partition, Replicas{NodeId{1}, NodeId{0}}, deadline);
+    ASSERT_TRUE(moved) << moved.error().to_string();
+    EXPECT_TRUE(moved->done());
+    EXPECT_EQ(cluster.reassigned.at({"orders", 1}), (std::vector<std::int32_t>{1, 0}));
+    EXPECT_TRUE(admin.reassign(partition, std::nullopt, deadline)->done());
+    EXPECT_EQ(cluster.reassigned.at({"orders", 1}), std::nullopt) << "the move is called off";
+    const auto unknown = admin.reassign({"orders", PartitionIndex{7}}, Replicas{NodeId{0}}, deadline);
+    EXPECT_EQ(unknown->code, protocol::ErrorCode::unknown_topic_or_partition);
+    EXPECT_TRUE(admin.elect_preferred_leader(partition, deadline)->done());
+    EXPECT_EQ(cluster.partition("orders", 1).leader, NodeId{0});
+    EXPECT_EQ(admin.elect_preferred_leader(partition, deadline)->code, protocol::ErrorCode::election_not_needed);
+  });
+}
+
 TEST_F(AdminTest, GivesUpWhenNobodyCanBeReached) {
   for (sim::Node* broker : brokers) broker->crash();
   run([&](runtime::World& world) {

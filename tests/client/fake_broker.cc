@@ -104,6 +104,10 @@ class Session {
     if (is<protocol::FetchRequest>()) return with<protocol::FetchRequest>(reader, &Session::fetch);
     if (is<protocol::ListOffsetsRequest>()) return with<protocol::ListOffsetsRequest>(reader, &Session::list_offsets);
     if (is<protocol::CreateTopicsRequest>()) return with<protocol::CreateTopicsRequest>(reader, &Session::create_topics);
+    if (is<protocol::AlterPartitionReassignmentsRequest>()) {
+      return with<protocol::AlterPartitionReassignmentsRequest>(reader, &Session::reassign);
+    }
+    if (is<protocol::ElectLeadersRequest>()) return with<protocol::ElectLeadersRequest>(reader, &Session::elect);
     if (is<protocol::OffsetForLeaderEpochRequest>()) {
       return with<protocol::OffsetForLeaderEpochRequest>(reader, &Session::end_of_epoch);
     }
@@ -154,6 +158,8 @@ class Session {
       add(19, 2, 7);
       add(22, 0, 5);
       add(23, 2, 4);
+      add(43, 0, 2);
+      add(45, 0, 1);
     }
     return answer(response, false, too_new ? std::int16_t{0} : version());
   }
@@ -366,6 +372,54 @@ class Session {
         topic.error_code = to_wire(ErrorCode::topic_already_exists);
       } else {
         cluster_.add_topic(asked.name, asked.num_partitions);
+      }
+    }
+    return answer(response);
+  }
+
+  [[nodiscard]] bool has(const std::string& topic, std::int32_t partition) const {
+    const auto found = cluster_.topics.find(topic);
+    return found != cluster_.topics.end() && static_cast<std::size_t>(partition) < found->second.partitions.size();
+  }
+
+  bool reassign(const protocol::AlterPartitionReassignmentsRequest& request) {
+    protocol::AlterPartitionReassignmentsResponse response;
+    if (id_.value() != cluster_.controller) {
+      response.error_code = to_wire(ErrorCode::not_controller);
+      return answer(response);
+    }
+    for (const auto& asked : request.topics) {
+      auto& topic = response.responses.emplace_back();
+      topic.name = asked.name;
+      for (const auto& moved : asked.partitions) {
+        auto& partition = topic.partitions.emplace_back();
+        partition.partition_index = moved.partition_index;
+        if (has(asked.name, moved.partition_index)) {
+          cluster_.reassigned[{asked.name, moved.partition_index}] = moved.replicas;
+        } else {
+          partition.error_code = to_wire(ErrorCode::unknown_topic_or_partition);
+        }
+      }
+    }
+    return answer(response);
+  }
+
+  // Node 0 is every partition's preferred leader.
+  bool elect(const protocol::ElectLeadersRequest& request) {
+    protocol::ElectLeadersResponse response;
+    if (id_.value() != cluster_.controller) {
+      response.error_code = to_wire(ErrorCode::not_controller);
+      return answer(response);
+    }
+    for (const auto& asked : *request.topic_partitions) {
+      auto& topic = response.replica_election_results.emplace_back();
+      topic.topic = asked.topic;
+      for (const std::int32_t index : asked.partitions) {
+        auto& result = topic.partition_result.emplace_back();
+        result.partition_id = index;
+        NodeId& leader = cluster_.partition(asked.topic, index).leader;
+        if (leader == NodeId{0}) result.error_code = to_wire(ErrorCode::election_not_needed);
+        leader = NodeId{0};
       }
     }
     return answer(response);

@@ -74,6 +74,7 @@ struct FakeCluster {
   std::int16_t fetch_max = 18;
   std::int32_t controller = 0;
   bool grants_sessions = true;
+  std::map<std::pair<std::string, std::int32_t>, std::optional<std::vector<std::int32_t>>> reassigned;  // as it was asked for
   // What was seen
   std::map<std::int16_t, int> requests;         // by API key
   std::vector<std::size_t> fetched_partitions;  // that each fetch request named

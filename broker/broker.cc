@@ -5,34 +5,20 @@
 #include <algorithm>
 
 #include "broker/broker_state.h"
+#include "broker/controller_handlers/controller_handlers.h"
+#include "broker/format.h"
+#include "broker/replication_shell.h"
 #include "log/meta_properties.h"
+#include "protocol/messages/controller_registration.h"
+#include "raft/controller/decision.h"
+#include "raft/shell/wire.h"
 #include "runtime/deadline.h"
 
 namespace squall::broker {
 namespace {
 
-constexpr std::string_view metadata_topic = "__cluster_metadata";
-
 std::unexpected<StartError> failed(ExitCode code, std::string message) {
   return std::unexpected(StartError{code, std::move(message)});
-}
-
-// The metadata log is kept for ever, and never takes part in topic configuration.
-log::LogConfig metadata_log_config() {
-  log::LogConfig config;
-  config.retention_ms = -1;
-  config.retention_bytes = -1;
-  config.survives_full_disk = true;
-  constexpr std::int32_t largest_batch = 8 << 20;  // Kafka's limit for one batch of the metadata log
-  config.max_message_bytes = largest_batch;
-  return config;
-}
-
-// log.dirs and their parents; `create_dir` wants the parent to exist.
-void create_dirs(runtime::World& world, const std::string& path) {
-  for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    (void)world.create_dir(path.substr(0, slash));
-  }
 }
 
 log::LogManagerOptions log_options(BrokerState& state, const std::vector<std::string>& dirs) {
@@ -42,7 +28,9 @@ log::LogManagerOptions log_options(BrokerState& state, const std::vector<std::st
   options.cluster_id = state.cluster_id;
   options.node_id = config.node_id;
   options.config_of = [&state](std::string_view topic) {
-    return topic == metadata_topic ? metadata_log_config() : state.topic_config(topic).log;
+    if (topic != raft::metadata_topic_name) return state.topic_config(topic).log;
+    return raft::metadata_log_config(static_cast<std::int32_t>(state.config.integer("metadata.log.segment.bytes")),
+                                     state.config.integer("metadata.log.segment.ms"));
   };
   options.retention_check_interval_ms = config.integer("log.retention.check.interval.ms");
   options.recovery_point_checkpoint_interval_ms = config.integer("log.flush.offset.checkpoint.interval.ms");
@@ -70,10 +58,28 @@ void on_dir_failed(BrokerState& state, const std::string& dir) {
   }
 }
 
+// A node of a cluster knows by its metadata directory which; a node that is its own cluster makes one up.
+std::expected<void, StartError> learn_cluster(BrokerState& state) {
+  const BrokerConfig& config = state.config;
+  const auto cluster = formatted_cluster(state.world, config);
+  if (!cluster) return std::unexpected(cluster.error());
+  state.cluster_id = *cluster;
+  if (!state.cluster_id.empty() || config.is_alone()) return {};
+  return failed(
+      ExitCode::corrupt_metadata,
+      fmt::format("{}: not formatted; if node {} is new, run `squall-broker format` with its configuration and the id of "
+                  "its cluster; if it is not, its data is lost: restore it from a copy, or format it and let it "
+                  "fetch everything again",
+                  config.metadata_log_dir, config.node_id));
+}
+
 std::expected<void, StartError> open_logs(BrokerState& state) {
   const BrokerConfig& config = state.config;
-  const bool shared = std::ranges::find(config.log_dirs, config.metadata_log_dir) != config.log_dirs.end();
-  std::vector<std::string> all = config.log_dirs;
+  if (auto known = learn_cluster(state); !known) return known;
+  const std::vector<std::string> log_dirs =
+      config.is_broker ? config.log_dirs : std::vector<std::string>{config.metadata_log_dir};
+  const bool shared = std::ranges::find(log_dirs, config.metadata_log_dir) != log_dirs.end();
+  std::vector<std::string> all = log_dirs;
   if (!shared) all.push_back(config.metadata_log_dir);
   for (const std::string& dir : all) create_dirs(state.world, dir);
   const auto open = [&](const std::vector<std::string>& dirs) -> std::expected<std::unique_ptr<log::LogManager>, StartError> {
@@ -87,7 +93,7 @@ std::expected<void, StartError> open_logs(BrokerState& state) {
     }
     return logs;
   };
-  auto logs = open(config.log_dirs);
+  auto logs = open(log_dirs);
   if (!logs) return std::unexpected(logs.error());
   state.logs = std::move(*logs);
   state.cluster_id = state.logs->cluster_id();  // of the directories, or a new one
@@ -98,53 +104,105 @@ std::expected<void, StartError> open_logs(BrokerState& state) {
   return {};
 }
 
-std::expected<void, StartError> open_metadata(BrokerState& state) {
-  log::LogManager& manager = state.metadata_logs ? *state.metadata_logs : *state.logs;
-  const log::TopicPartition name{std::string{metadata_topic}, PartitionIndex{0}};
-  auto log = manager.create_log(name, metadata_topic_id, log::PartitionAge::known);
-  if (!log) {
-    return failed(ExitCode::storage_failed, fmt::format("{}: cannot open the metadata log: {}; see to the disk and start again",
-                                                        state.config.metadata_log_dir, log::to_string(log.error())));
+// Where this node's listeners of one role are, for the controller.
+template <class Request>
+void tell_listeners(const BrokerState& state, ListenerKind kind, Request& request) {
+  for (const ListenerState& listener : state.listeners) {
+    if (listener.kind != kind) continue;
+    auto& told = request.listeners.emplace_back();
+    told.name = listener.config.name;
+    told.host = listener.advertised_host;
+    told.port = listener.advertised_port;
   }
-  const bool others = std::ranges::any_of(state.logs->logs(), [&](const auto& held) { return held->partition() != name; });
-  if ((*log)->log_end_offset() == Offset{0} && others) {
-    return failed(ExitCode::corrupt_metadata,
-                  fmt::format("{}/{}-0: the metadata is gone, but there are logs of topics; restore the directory from a copy, "
-                              "or remove the log directories to begin anew",
-                              state.config.metadata_log_dir, metadata_topic));
-  }
-  state.metadata = std::make_unique<LocalMetadataStore>(state.world, state.config, std::move(*log));
-  if (auto opened = state.metadata->open(); !opened) {
-    return failed(ExitCode::corrupt_metadata,
-                  fmt::format("{}/{}-0: {}; restore the directory from a copy, or remove the log directories to begin anew",
-                              state.config.metadata_log_dir, metadata_topic, opened.error()));
-  }
-  state.config_image = state.metadata->image();
-  state.partitions = std::make_unique<PartitionTable>(state.world, *state.logs, state.config.node_id,
-                                                      [&state](std::string_view topic) { return state.topic_config(topic); });
-  state.partitions->load(*state.config_image);
-  state.metadata->set_listener(
-      [&state](const std::shared_ptr<const MetadataImage>& image, const std::vector<std::string>& topics) {
-        state.config_image = image;
-        state.partitions->apply(*image, topics);
-      });
-  return {};
 }
 
-std::expected<void, StartError> register_self(BrokerState& state) {
-  Registration registration;
-  Random random = state.world.fork_random("incarnation");
-  registration.incarnation = Uuid::random(random);
-  for (const ListenerState& listener : state.listeners) {
-    registration.endpoints.push_back({listener.config.name, listener.advertised_host, listener.advertised_port});
+template <class Request>
+void tell_features(Request& request) {
+  for (const auto& [name, levels] : raft::supported_features()) {
+    auto& feature = request.features.emplace_back();
+    feature.name = name;
+    feature.min_supported_version = levels.min;
+    feature.max_supported_version = levels.max;
   }
+}
+
+LifecycleOptions lifecycle_options(BrokerState& state) {
+  const BrokerConfig& config = state.config;
+  LifecycleOptions options;
+  options.node_id = config.node_id;
+  options.cluster_id = state.cluster_id;
+  options.incarnation = state.incarnation;
+  options.features = raft::supported_features();
+  options.rack = config.rack;
+  if (state.logs->was_clean_shutdown()) options.previous_epoch = state.logs->previous_broker_epoch();
   for (const log::LogDirInfo& dir : state.logs->dirs()) {
-    if (dir.online) registration.log_dirs.push_back(dir.directory_id);
+    if (dir.online) options.log_dirs.push_back(dir.directory_id);
   }
-  if (!state.metadata->register_broker(registration)) {
-    return failed(ExitCode::storage_failed, fmt::format("{}: cannot write the metadata log; see to the disk and start again",
-                                                        state.config.metadata_log_dir));
+  for (const ListenerState& listener : state.listeners) {
+    if (listener.kind != ListenerKind::broker) continue;
+    options.listeners.push_back({listener.config.name, listener.advertised_host, listener.advertised_port});
   }
+  options.heartbeat_interval = config.milliseconds("broker.heartbeat.interval.ms");
+  options.session_timeout = config.milliseconds("broker.session.timeout.ms");
+  options.registration_timeout = config.milliseconds("initial.broker.registration.timeout.ms");
+  options.on_failure = [&state](std::string reason) { state.fail(std::move(reason)); };
+  return options;
+}
+
+std::unique_ptr<ControllerChannel> open_channel(BrokerState& state) {
+  ControllerChannelOptions options;
+  options.connection.client_id = fmt::format("broker-{}", state.config.node_id);
+  options.connection.request_timeout = state.config.milliseconds("request.timeout.ms");
+  options.serve = [&state](ByteView request, const Principal&, ByteView client_address,
+                           Instant) -> ControllerResult<ByteBuffer> {
+    ByteBuffer frame{request.begin(), request.end()};
+    const ConnectionInfo connection{0, std::string{as_text(client_address)}, &state.listeners.front()};
+    return serve_forwarded(state, connection, frame);
+  };
+  auto channel = std::make_unique<ControllerChannel>(state.world, *state.control_plane->quorum,
+                                                     state.control_plane->controller.get(), std::move(options));
+  channel->start();
+  return channel;
+}
+
+std::unexpected<StartError> not_joined(const BrokerState& state) {
+  return failed(ExitCode::storage_failed, state.failure.value_or("it was stopped before it had joined its cluster"));
+}
+
+// A controller tells the cluster who it is (KIP-919): again whenever the published image does not know this process.
+void announce_controller(const std::shared_ptr<BrokerState>& state) {
+  state->world.spawn("announce-controller", [state] {
+    protocol::ControllerRegistrationRequest request;
+    request.controller_id = state->config.node_id.value();
+    request.incarnation_id = state->incarnation;
+    tell_listeners(*state, ListenerKind::controller, request);
+    tell_features(request);
+    constexpr Duration pause = std::chrono::seconds{1};
+    Watch stop{state->world, 1};
+    stop.add(state->stop_watchers);
+    while (!state->stopping && !state->failure) {
+      const auto image = state->image();
+      const raft::ControllerImage* known = image->controllers.get(state->config.node_id);
+      const bool due = raft::MetadataVersion::of(*image).has_controller_registration() &&
+                       (known == nullptr || known->incarnation != state->incarnation);
+      if (!due && image->end_offset > Offset{0}) return;
+      if (due) (void)state->controller_channel->ask(request, runtime::deadline_in(state->world, pause));
+      (void)stop.wait_until(runtime::deadline_in(state->world, pause));
+    }
+  });
+}
+
+// A broker joins: it registers, learns what it holds from metadata that is not older than its registration, and asks to be
+// unfenced. It may wait for as long as there is no controller.
+std::expected<void, StartError> join_cluster(BrokerState& state) {
+  state.lifecycle = std::make_unique<BrokerLifecycle>(
+      state.world, LifecycleSurroundings::of(*state.lifecycle_channel, *state.control_plane->loader), lifecycle_options(state));
+  state.lifecycle->start();
+  if (!state.lifecycle->wait_until_registered(end_of_time)) return not_joined(state);
+  if (!state.lifecycle->wait_until_caught_up(end_of_time)) return not_joined(state);
+  load_partitions(state);
+  state.lifecycle->set_ready();
+  if (!state.lifecycle->wait_until_unfenced(end_of_time)) return not_joined(state);
   return {};
 }
 
@@ -161,11 +219,7 @@ std::expected<void, StartError> open_metrics(BrokerState& state) {
   return {};
 }
 
-std::int64_t broker_epoch(const BrokerState& state) {
-  const auto& brokers = state.metadata->image()->brokers;
-  const auto self = brokers.find(state.config.node_id);
-  return self == brokers.end() ? -1 : self->second.epoch;
-}
+std::int64_t broker_epoch(const BrokerState& state) { return state.lifecycle ? state.lifecycle->broker_epoch() : -1; }
 
 }  // namespace
 
@@ -176,16 +230,32 @@ Broker::~Broker() = default;
 std::expected<void, StartError> Broker::start() {
   BrokerState& state = *state_;
   SQUALL_ASSERT(state.server == nullptr, "a broker is started once");
+  Random incarnations = state.world.fork_random("incarnation");
+  state.incarnation = Uuid::random(incarnations);
   if (auto done = open_logs(state); !done) return done;
-  if (auto done = open_metadata(state); !done) return done;
-  state.server = std::make_unique<Server>(state);
-  if (auto bound = state.server->bind(); !bound) return failed(ExitCode::bad_usage, bound.error());
-  if (auto done = register_self(state); !done) return done;
+  state.server = std::make_unique<Server>(state, ListenerKind::broker);
+  state.controller_server = std::make_unique<Server>(state, ListenerKind::controller);
+  for (Server* server : {state.server.get(), state.controller_server.get()}) {
+    if (auto bound = server->bind(); !bound) return failed(ExitCode::bad_usage, bound.error());
+  }
+  auto plane = open_control_plane(state);
+  if (!plane) return std::unexpected(plane.error());
+  state.control_plane = std::move(*plane);
+  state.controller_channel = open_channel(state);
+  state.lifecycle_channel = open_channel(state);
+  state.replication_channel = open_channel(state);
   if (auto done = open_metrics(state); !done) return done;
+  broker::start(*state.control_plane);
+  state.controller_server->start();
+  if (!state.config.controller_listeners.empty()) announce_controller(state_);
+  if (state.config.is_broker) {
+    if (auto joined = join_cluster(state); !joined) return joined;
+  }
   state.logs->start();
   if (state.metadata_logs) state.metadata_logs->start();
   state.world.emit(runtime::EventName::node_started,
                    {{"node_id", state.config.node_id.value()}, {"cluster", state.cluster_id}});
+  if (state.replicas) state.replicas->start();
   state.server->start();
   return {};
 }
@@ -193,10 +263,21 @@ std::expected<void, StartError> Broker::start() {
 void Broker::stop() {
   BrokerState& state = *state_;
   if (state.stopping || state.server == nullptr) return;
+  const Duration grace = state.config.milliseconds("squall.shutdown.grace.ms");
+  if (state.lifecycle && state.config.boolean("controlled.shutdown.enable")) {
+    (void)state.lifecycle->begin_controlled_shutdown(runtime::deadline_in(state.world, grace));
+  }
   state.stopping = true;
   state.stop_watchers.notify();
-  state.server->stop(runtime::deadline_in(state.world, state.config.milliseconds("squall.shutdown.grace.ms")));
+  state.server->stop(runtime::deadline_in(state.world, grace));
   if (state.metrics_server) state.metrics_server->stop();
+  if (state.replicas) state.replicas->stop();
+  if (state.lifecycle) state.lifecycle->stop();
+  if (state.controller_channel) state.controller_channel->stop();
+  if (state.lifecycle_channel) state.lifecycle_channel->stop();
+  if (state.replication_channel) state.replication_channel->stop();
+  if (state.control_plane) broker::stop(*state.control_plane, grace);
+  state.controller_server->stop(runtime::deadline_in(state.world, grace));
   state.logs->shutdown(broker_epoch(state));
   if (state.metadata_logs) state.metadata_logs->shutdown(broker_epoch(state));
   state.world.emit(runtime::EventName::node_stopped, {{"node_id", state.config.node_id.value()}});
@@ -206,6 +287,21 @@ void Broker::stop() {
 std::string Broker::wait_until_failed() {
   while (!state_->failure && !state_->stopping) (void)state_->failure_waiters.wait();
   return state_->failure.value_or("");
+}
+
+std::optional<Broker::Standing> Broker::standing() const {
+  if (state_->control_plane == nullptr) return std::nullopt;
+  const ControlPlane& plane = *state_->control_plane;
+  const raft::Quorum& quorum = plane.quorum->core();
+  return Standing{.epoch = quorum.epoch(),
+                  .leader = quorum.leader(),
+                  .is_active_controller = plane.is_active_controller(),
+                  .high_watermark = quorum.high_watermark(),
+                  .log_end = quorum.log().end()};
+}
+
+std::shared_ptr<const raft::MetadataImage> Broker::image() const {
+  return state_->control_plane == nullptr ? nullptr : state_->image();
 }
 
 const std::vector<runtime::Endpoint>& Broker::endpoints() const { return state_->endpoints; }

@@ -12,12 +12,17 @@
 
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/assert.h"
 #include "broker/config.h"
 #include "runtime/world.h"
+
+namespace squall::raft {
+struct MetadataImage;
+}
 
 namespace squall::broker {
 
@@ -44,6 +49,19 @@ class Broker {
   void stop();
   // Waits until the broker cannot go on by itself (all log directories have failed), then says why; empty after `stop`.
   [[nodiscard]] std::string wait_until_failed();
+
+  // ---- for who looks at the node from outside; never waits ----
+  // What the node knows of the quorum; nothing before it takes part in it.
+  struct Standing {
+    LeaderEpoch epoch = no_epoch;
+    NodeId leader = no_node;
+    bool is_active_controller = false;
+    Offset high_watermark = no_offset;
+    Offset log_end = no_offset;
+  };
+  [[nodiscard]] std::optional<Standing> standing() const;
+  // The newest published image; null before the node takes part in the quorum.
+  [[nodiscard]] std::shared_ptr<const raft::MetadataImage> image() const;
 
   // Where it listens, in the order of `listeners`, with the ports that the world chose. After `start`.
   [[nodiscard]] const std::vector<runtime::Endpoint>& endpoints() const;

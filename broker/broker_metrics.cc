@@ -20,11 +20,13 @@ BrokerMetrics::BrokerMetrics(runtime::Metrics& metrics)
       requests_waiting{&metrics.gauge("squall_broker_requests_in_purgatory")},
       request_memory{&metrics.gauge("squall_broker_request_memory_bytes")} {
   requests_.fill(&metrics.counter("squall_broker_requests_total{api=\"other\"}"));
-  for (const ApiHandler* handler : api_handlers()) {
-    const protocol::ApiInfo* info = protocol::api_info(handler->key);
-    const std::string name =
-        fmt::format("squall_broker_requests_total{{api=\"{}\"}}", info == nullptr ? "unknown" : info->name);
-    requests_[index(handler->key)] = &metrics.counter(name);
+  for (const ListenerKind kind : {ListenerKind::broker, ListenerKind::controller}) {
+    for (const ApiHandler* handler : api_handlers(kind)) {
+      const protocol::ApiInfo* info = protocol::api_info(handler->key);
+      const std::string name =
+          fmt::format("squall_broker_requests_total{{api=\"{}\"}}", info == nullptr ? "unknown" : info->name);
+      requests_[index(handler->key)] = &metrics.counter(name);
+    }
   }
 }
 

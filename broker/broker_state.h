@@ -11,21 +11,29 @@
 #include "broker/broker_metrics.h"
 #include "broker/buffer_pool.h"
 #include "broker/config.h"
+#include "broker/control_plane.h"
+#include "broker/controller_channel.h"
 #include "broker/fetch_session.h"
 #include "broker/fetch_watch.h"
-#include "broker/local_metadata_store.h"
+#include "broker/lifecycle.h"
+#include "broker/listener_kind.h"
+#include "broker/metadata_image.h"
 #include "broker/metrics_server.h"
 #include "broker/partition_table.h"
 #include "broker/producer_ids.h"
+#include "broker/replica_manager.h"
+#include "broker/replication/throttle.h"
 #include "broker/server.h"
 #include "log/log_manager.h"
 #include "protocol/compression.h"
+#include "runtime/mutex.h"
 #include "runtime/wait_queue.h"
 #include "runtime/world.h"
 
 namespace squall::broker {
 
 struct ListenerState {
+  ListenerKind kind = ListenerKind::broker;
   ListenerConfig config;
   runtime::Endpoint local;
   // What clients of this listener are told to connect to.
@@ -42,16 +50,29 @@ struct BrokerState : std::enable_shared_from_this<BrokerState> {
   BrokerMetrics metrics;
   std::string cluster_id;
 
-  std::unique_ptr<log::LogManager> logs;
+  Uuid incarnation;                                // of this process, for the controller
+  std::unique_ptr<log::LogManager> logs;           // of a broker; else the directory of the metadata log alone
   std::unique_ptr<log::LogManager> metadata_logs;  // null: the metadata log is in one of `log.dirs`
-  std::unique_ptr<LocalMetadataStore> metadata;
-  std::shared_ptr<const MetadataImage> config_image;  // what topic configurations are taken from while a change is applied
+  std::unique_ptr<ControlPlane> control_plane;
+  std::unique_ptr<ControllerChannel> controller_channel;   // what clients ask for, and what may take its time
+  std::unique_ptr<ControllerChannel> lifecycle_channel;    // heartbeats, which nothing may hold up
+  std::unique_ptr<ControllerChannel> replication_channel;  // AlterPartition
+  std::unique_ptr<BrokerLifecycle> lifecycle;              // null: not a broker
+  std::shared_ptr<const MetadataImage> config_image;       // what topic configurations are taken from while a change is applied
+  runtime::Mutex metadata_turn;                            // one image is applied at a time
+  // Made by `load_partitions` (broker/replication_shell.h); null before, and without the broker role.
+  std::unique_ptr<AlterPartitionSender> isr_changes;
+  std::shared_ptr<ReplicaManager> replicas;
   std::unique_ptr<PartitionTable> partitions;
+  ThrottleWindow leader_throttle;  // KIP-73: what followers may fetch of throttled replicas
+  bool selects_by_rack = false;    // replica.selector.class
   FetchSessionCache fetch_sessions;
   ProducerIds producer_ids;
   std::vector<ListenerState> listeners;
-  std::vector<runtime::Endpoint> endpoints;  // where the listeners listen
-  std::unique_ptr<Server> server;
+  std::vector<runtime::Endpoint> endpoints;   // where the listeners listen
+  std::unique_ptr<Server> server;             // for clients and other brokers
+  std::unique_ptr<Server> controller_server;  // for the quorum, and for brokers
+  std::int64_t last_connection = 0;
   protocol::Compressor compressor;                // for recompression; never held across a wait
   std::shared_ptr<MetricsServer> metrics_server;  // null: none
 
@@ -60,6 +81,8 @@ struct BrokerState : std::enable_shared_from_this<BrokerState> {
   std::optional<std::string> failure;
   runtime::WaitQueue failure_waiters;
 
+  // The newest published image of the cluster; never null.
+  [[nodiscard]] const std::shared_ptr<const MetadataImage>& image() const { return control_plane->loader->image(); }
   [[nodiscard]] TopicConfig topic_config(std::string_view topic) const;
   void fail(std::string reason);
 };

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "broker/config_keys.h"
 #include "broker/listener_list.h"
+#include "broker/quorum_addresses.h"
 
 namespace squall::broker {
 namespace {
@@ -102,9 +103,27 @@ struct ConfigBuilder {
     config.node_id = NodeId{static_cast<std::int32_t>(!named && old_name ? *old_name : config.integer("node.id"))};
     config.rack = config.text("broker.rack");
     const std::vector<std::string> roles = parse_list(*config.text("process.roles"));
-    if (std::ranges::find(roles, "broker") == roles.end() || std::ranges::find(roles, "controller") == roles.end()) {
-      return std::unexpected(problem("process.roles", "this node serves both roles at once; set it to 'broker,controller'"));
+    config.is_broker = std::ranges::find(roles, "broker") != roles.end();
+    config.is_controller = std::ranges::find(roles, "controller") != roles.end();
+    if (std::ranges::count(roles, "broker") > 1 || std::ranges::count(roles, "controller") > 1) {
+      return std::unexpected(problem("process.roles", "names a role twice; name each once"));
     }
+    return {};
+  }
+
+  std::expected<void, std::string> resolve_quorum() {
+    BrokerConfig& config = parsed.config;
+    if (const auto text = config.text("controller.quorum.voters"); text && !text->empty()) {
+      auto voters = parse_quorum_voters(*text);
+      if (!voters) return std::unexpected(problem("controller.quorum.voters", voters.error()));
+      config.quorum_voters = std::move(*voters);
+    }
+    if (const auto text = config.text("controller.quorum.bootstrap.servers"); text && !text->empty()) {
+      auto servers = parse_bootstrap_servers(*text);
+      if (!servers) return std::unexpected(problem("controller.quorum.bootstrap.servers", servers.error()));
+      config.bootstrap_servers = std::move(*servers);
+    }
+    if (auto good = check_quorum(config); !good) return std::unexpected(problem(good.error().key, good.error().message));
     return {};
   }
 
@@ -113,10 +132,37 @@ struct ConfigBuilder {
     ListenerText text{.listeners = *config.text("listeners"),
                       .advertised = config.text("advertised.listeners"),
                       .protocol_map = *config.text("listener.security.protocol.map"),
-                      .controller_names = *config.text("controller.listener.names")};
+                      .protocol_map_given = config.given().contains("listener.security.protocol.map"),
+                      .controller_names = *config.text("controller.listener.names"),
+                      .inter_broker = config.text("inter.broker.listener.name"),
+                      .is_broker = config.is_broker,
+                      .is_controller = config.is_controller,
+                      .is_alone = config.is_alone()};
     auto listeners = parse_listeners(text);
     if (!listeners) return std::unexpected(problem(listeners.error().key, listeners.error().message));
-    config.listeners = std::move(*listeners);
+    config.listeners = std::move(listeners->broker);
+    config.controller_listeners = std::move(listeners->controller);
+    config.inter_broker_listener = std::move(listeners->inter_broker);
+    config.controller_listener_name = std::move(listeners->controller_name);
+    return {};
+  }
+
+  // Times that only make sense together.
+  std::expected<void, std::string> check_times() {
+    const BrokerConfig& config = parsed.config;
+    if (config.integer("replica.fetch.wait.max.ms") > config.integer("replica.lag.time.max.ms")) {
+      return std::unexpected(problem("replica.fetch.wait.max.ms",
+                                     "must be at most replica.lag.time.max.ms, or followers leave the ISR for waiting"));
+    }
+    const std::int64_t heartbeat = config.integer("broker.heartbeat.interval.ms");
+    const std::int64_t session = config.integer("broker.session.timeout.ms");
+    if (heartbeat > session / 2) {
+      parsed.warnings.push_back(
+          problem("broker.heartbeat.interval.ms",
+                  fmt::format("{} is more than half of broker.session.timeout.ms, {}: a heartbeat that is "
+                              "late once fences the broker",
+                              heartbeat, session)));
+    }
     return {};
   }
 
@@ -162,7 +208,9 @@ struct ConfigBuilder {
     if (auto checked = check(); !checked) return std::unexpected(checked.error());
     store();
     if (auto done = resolve_identity(); !done) return std::unexpected(done.error());
+    if (auto done = resolve_quorum(); !done) return std::unexpected(done.error());
     if (auto done = resolve_listeners(); !done) return std::unexpected(done.error());
+    if (auto done = check_times(); !done) return std::unexpected(done.error());
     if (auto done = resolve_dirs(); !done) return std::unexpected(done.error());
     resolve_numbers();
     return std::move(parsed);

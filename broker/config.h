@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "base/types.h"
 #include "broker/properties.h"
+#include "runtime/io.h"
 
 namespace squall::broker {
 
@@ -29,6 +30,13 @@ struct ListenerConfig {
   std::uint16_t advertised_port = 0;  // 0: the port it listens on
 };
 
+// Of a static quorum, as controller.quorum.voters names it.
+struct QuorumVoter {
+  NodeId id;
+  runtime::Endpoint endpoint;
+  bool operator==(const QuorumVoter&) const = default;
+};
+
 class BrokerConfig {
  public:
   // The keys that were set, as they were written. Default values are not in it.
@@ -39,12 +47,21 @@ class BrokerConfig {
   [[nodiscard]] std::optional<std::int64_t> optional_integer(std::string_view key) const;
   [[nodiscard]] bool boolean(std::string_view key) const;
   [[nodiscard]] Duration milliseconds(std::string_view key) const;
+  // Whether it was told of no quorum, and is one by itself: such a node has both roles.
+  [[nodiscard]] bool is_alone() const { return quorum_voters.empty() && bootstrap_servers.empty(); }
 
   // Resolved from several keys, or read often.
   NodeId node_id;
   std::optional<std::string> rack;
-  std::vector<ListenerConfig> listeners;  // of the broker role, at least one
-  std::vector<std::string> log_dirs;      // absolute, at least one, without doubles
+  bool is_broker = true;
+  bool is_controller = true;
+  std::vector<ListenerConfig> listeners;             // of the broker role; at least one if it has that role
+  std::vector<ListenerConfig> controller_listeners;  // of the controller role; at least one unless `is_alone`
+  std::string inter_broker_listener;                 // the name of one of `listeners`; empty without the broker role
+  std::string controller_listener_name;              // by which brokers reach the controllers
+  std::vector<QuorumVoter> quorum_voters;            // by id; a static quorum
+  std::vector<runtime::Endpoint> bootstrap_servers;  // of a quorum that keeps its voters in its log
+  std::vector<std::string> log_dirs;                 // absolute, at least one, without doubles
   std::string metadata_log_dir;
   std::size_t socket_request_max_bytes = 0;
   std::size_t max_connections = 0;

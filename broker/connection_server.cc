@@ -33,11 +33,11 @@ std::string_view reason_of(runtime::IoError error) {
 
 }  // namespace
 
-ConnectionServer::ConnectionServer(BrokerState& broker, runtime::Connection& connection, const ListenerState& listener,
-                                   std::int64_t id)
-    : broker_{broker}, connection_{connection}, info_{id, connection.peer().host, &listener} {}
+ConnectionServer::ConnectionServer(BrokerState& broker, Server& server, runtime::Connection& connection,
+                                   const ListenerState& listener, std::int64_t id)
+    : broker_{broker}, server_{server}, connection_{connection}, info_{id, connection.peer().host, &listener} {}
 
-ConnectionServer::~ConnectionServer() { broker_.server->buffers().give_back(std::move(buffer_)); }
+ConnectionServer::~ConnectionServer() { server_.buffers().give_back(std::move(buffer_)); }
 
 std::string_view ConnectionServer::run() {
   while (true) {
@@ -95,9 +95,9 @@ void ConnectionServer::make_room(std::size_t wanted) {
   if (buffer_.capacity >= wanted) {
     std::memmove(buffer_.data.get(), buffer_.data.get() + begin_, end_ - begin_);
   } else {
-    Buffer larger = broker_.server->buffers().take(wanted);
+    Buffer larger = server_.buffers().take(wanted);
     if (end_ > begin_) std::memcpy(larger.data.get(), buffer_.data.get() + begin_, end_ - begin_);
-    broker_.server->buffers().give_back(std::exchange(buffer_, std::move(larger)));
+    server_.buffers().give_back(std::exchange(buffer_, std::move(larger)));
   }
   end_ -= begin_;
   begin_ = 0;
@@ -106,7 +106,7 @@ void ConnectionServer::make_room(std::size_t wanted) {
 // A connection that has nothing to do holds no large buffers.
 void ConnectionServer::shrink() {
   if (begin_ != end_ || buffer_.capacity <= BufferPool::small_bytes) return;
-  broker_.server->buffers().give_back(std::exchange(buffer_, {}));
+  server_.buffers().give_back(std::exchange(buffer_, {}));
   begin_ = end_ = 0;
 }
 
@@ -118,7 +118,7 @@ std::expected<ConnectionServer::Frame, std::string_view> ConnectionServer::read_
     return std::unexpected(*reject(size < 0 ? "negative-size" : size < 8 ? "undersize" : "oversize", -1, -1));
   }
   const auto length = static_cast<std::size_t>(size);
-  RequestMemory::Held memory = broker_.server->memory().take(length);
+  RequestMemory::Held memory = server_.memory().take(length);
   if (const Ended ended = fill(size_bytes + length)) return std::unexpected(*ended);
   begin_ += size_bytes;
   return Frame{MutableBytes{buffer_.data.get() + begin_, length}, std::move(memory)};
@@ -132,7 +132,7 @@ ConnectionServer::Ended ConnectionServer::reject(std::string_view reason, std::i
 }
 
 ConnectionServer::Ended ConnectionServer::handle(Frame& frame) {
-  auto& slots = broker_.server->slots();
+  auto& slots = server_.slots();
   slots.acquire();
   runtime::SemaphoreUnits slot{slots, 1};
   protocol::Reader reader{frame.bytes};
@@ -158,7 +158,7 @@ ConnectionServer::Ended ConnectionServer::handle(Frame& frame) {
 
 ConnectionServer::Ended ConnectionServer::dispatch(RequestContext& context) {
   broker_.metrics.requests(context.api_key).add();
-  const ApiHandler* handler = find_handler(context.api_key);
+  const ApiHandler* handler = find_handler(info_.listener->kind, context.api_key);
   if (handler == nullptr) return reject("unknown-api", context.api_key, context.version);
   const bool known = context.version >= handler->min && context.version <= handler->max;
   if (!known && context.api_key != api_versions_key) return reject("unsupported-version", context.api_key, context.version);

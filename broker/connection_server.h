@@ -17,9 +17,12 @@
 
 namespace squall::broker {
 
+class Server;
+
 class ConnectionServer {
  public:
-  ConnectionServer(BrokerState& broker, runtime::Connection& connection, const ListenerState& listener, std::int64_t id);
+  ConnectionServer(BrokerState& broker, Server& server, runtime::Connection& connection, const ListenerState& listener,
+                   std::int64_t id);
   ~ConnectionServer();
   ConnectionServer(const ConnectionServer&) = delete;
   ConnectionServer& operator=(const ConnectionServer&) = delete;
@@ -52,6 +55,7 @@ class ConnectionServer {
   Ended reject(std::string_view reason, std::int16_t api_key, std::int16_t version);
 
   BrokerState& broker_;
+  Server& server_;
   runtime::Connection& connection_;
   ConnectionInfo info_;
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "broker/broker_state.h"
+#include "broker/replication/epoch_check.h"
+#include "broker/replication/read_replica.h"
 #include "broker/topic_lookup.h"
 
 namespace squall::broker {
@@ -21,27 +23,26 @@ void note_offsets(PartitionRead& read) {
   read.log_start = log.log_start_offset();
 }
 
-// KIP-595 and KIP-320: the reader's last epoch ended elsewhere here, so its log and this one part ways.
-std::optional<log::EpochEnd> divergence(const log::Log& log, const FetchPartition& wanted) {
-  if (wanted.last_fetched_epoch <= no_epoch) return std::nullopt;
-  const log::EpochEnd end = log.end_offset_for_epoch(wanted.last_fetched_epoch);
-  if (end.epoch == wanted.last_fetched_epoch && end.end_offset >= wanted.fetch_offset) return std::nullopt;
-  return end;
+EpochEndOffset epoch_end(const log::Log& log, LeaderEpoch epoch) {
+  if (epoch <= no_epoch) return {};
+  const log::EpochEnd end = log.end_offset_for_epoch(epoch);
+  return {end.epoch, end.end_offset};
 }
 
-void read_one(const FetchPartition& wanted, const FetchLimits& limits, std::int64_t left, FetchPass& pass,
-              PartitionRead& read) {
-  read.error = check_leader_epoch(*read.partition, wanted.current_leader_epoch.value());
-  if (read.error != ErrorCode::none) return;
-  note_offsets(read);
-  log::Log& log = read.partition->log();
-  read.seen_end = readable_end(*read.partition, limits);
-  read.diverging = divergence(log, wanted);
-  if (read.diverging) return;
-  if (wanted.fetch_offset < read.log_start || wanted.fetch_offset > log.log_end_offset()) {
-    read.error = ErrorCode::offset_out_of_range;
-    return;
+// Who may read the partition at all.
+ErrorCode admit(const Partition& partition, const FetchPartition& wanted, const FetchLimits& limits) {
+  const std::int32_t epoch = wanted.current_leader_epoch.value();
+  if (!limits.from_replica()) {
+    const bool follows = limits.followers_serve && partition.core().follower() != nullptr;
+    return follows ? check_leader_epoch(partition, epoch) : check_leads(partition, epoch);
   }
+  if (const ErrorCode error = check_leads(partition, epoch); error != ErrorCode::none) return error;
+  return partition.admit_fetch(limits.replica, wanted.current_leader_epoch, limits.replica_epoch);
+}
+
+void read_records(const FetchPartition& wanted, const FetchLimits& limits, std::int64_t left, FetchPass& pass,
+                  PartitionRead& read) {
+  log::Log& log = read.partition->log();
   const bool first = pass.bytes == 0;
   const std::int64_t room = std::min<std::int64_t>(left, std::max(wanted.max_bytes, 0));
   if (wanted.fetch_offset >= read.seen_end || (room <= 0 && !first)) return;
@@ -64,10 +65,87 @@ void read_one(const FetchPartition& wanted, const FetchLimits& limits, std::int6
   }
 }
 
+bool is_held_back(BrokerState& broker, const FetchLimits& limits, PartitionRead& read) {
+  read.listed = read.partition->throttled_as_leader();
+  if (!read.listed) return false;
+  const bool in_sync = contains(read.partition->core().leader()->in_sync(), limits.replica);
+  return is_throttled(read.listed, in_sync, broker.leader_throttle, broker.world.now());
+}
+
+void read_for_replica(BrokerState& broker, const FetchPartition& wanted, const FetchLimits& limits, std::int64_t left,
+                      FetchPass& pass, PartitionRead& read) {
+  Partition& partition = *read.partition;
+  const Offset leader_end = read.seen_end;
+  if (!is_held_back(broker, limits, read)) read_records(wanted, limits, left, pass, read);
+  if (read.error != ErrorCode::none) return;
+  if (limits.counts) {
+    // Reading may have waited: the core judges whether the leadership is still the one that admitted the fetch.
+    read.error = partition.replica_fetched(read.epoch, limits.replica,
+                                           {.fetch_offset = wanted.fetch_offset,
+                                            .log_start = wanted.follower_log_start,
+                                            .broker_epoch = limits.replica_epoch,
+                                            .stated_high_watermark = wanted.follower_high_watermark,
+                                            .leader_end = leader_end});
+  } else if (!partition.leads() || partition.leader_epoch() != read.epoch) {
+    read.error = ErrorCode::not_leader_or_follower;
+  }
+  if (read.error != ErrorCode::none || !partition.online()) return;
+  note_offsets(read);
+  // What it has not fetched yet cannot be committed to it.
+  const Offset stated = wanted.follower_high_watermark;
+  if (stated != no_offset && stated < wanted.fetch_offset) read.owes_above = stated;
+}
+
+// KIP-392: the leader names a replica that is nearer, and the consumer comes back if that does not serve it.
+std::optional<NodeId> nearer_replica(const BrokerState& broker, const FetchPartition& wanted, const FetchLimits& limits,
+                                     const PartitionRead& read) {
+  if (limits.rack.empty() || !broker.selects_by_rack || !read.partition->leads()) return std::nullopt;
+  const auto image = broker.image();
+  std::vector<ReadCandidate> candidates;
+  for (const auto& [id, known] : image->brokers) {
+    if (known.rack) candidates.push_back({.id = id, .rack = *known.rack, .live = known.is_active()});
+  }
+  return preferred_read_replica(*read.partition->core().leader(), broker.config.node_id, limits.rack, wanted.fetch_offset,
+                                candidates);
+}
+
+void read_one(BrokerState& broker, const FetchPartition& wanted, const FetchLimits& limits, std::int64_t left, FetchPass& pass,
+              PartitionRead& read) {
+  read.error = admit(*read.partition, wanted, limits);
+  if (read.error != ErrorCode::none) return;
+  note_offsets(read);
+  const log::Log& log = read.partition->log();
+  read.epoch = read.partition->leader_epoch();
+  read.seen_end = limits.from_replica() ? log.log_end_offset() : readable_end(*read.partition, limits);
+  const EpochEndOffset end = epoch_end(log, wanted.last_fetched_epoch);
+  const LeaderEpoch last_epoch = std::max(wanted.last_fetched_epoch, no_epoch);
+  switch (fit_of_fetch(wanted.fetch_offset, last_epoch, end, read.log_start, log.log_end_offset())) {
+    case FetchFit::diverges: read.diverging = end; return;
+    case FetchFit::out_of_range: read.error = ErrorCode::offset_out_of_range; return;
+    case FetchFit::fits: break;
+  }
+  if (limits.from_replica()) return read_for_replica(broker, wanted, limits, left, pass, read);
+  if (limits.followers_serve) {
+    if (const auto nearer = nearer_replica(broker, wanted, limits, read)) {
+      read.preferred = *nearer;
+      return;
+    }
+  }
+  read_records(wanted, limits, left, pass, read);
+}
+
+bool has_news(const PartitionRead& read, const FetchLimits& limits) {
+  if (read.partition == nullptr) return false;
+  const Partition& partition = *read.partition;
+  if (!partition.online() || partition.leader_epoch() != read.epoch) return true;
+  if (!limits.from_replica()) return readable_end(partition, limits) != read.seen_end;
+  const bool owes = read.owes_above != no_offset && partition.high_watermark() > read.owes_above;
+  return owes || !partition.leads() || partition.log().log_end_offset() != read.seen_end;
+}
+
 }  // namespace
 
-void read_partitions(const BrokerState& broker, std::span<const FetchPartition> wanted, const FetchLimits& limits,
-                     FetchPass& pass) {
+void read_partitions(BrokerState& broker, std::span<const FetchPartition> wanted, const FetchLimits& limits, FetchPass& pass) {
   pass.reads.clear();
   pass.reads.resize(wanted.size());
   pass.bytes = 0;
@@ -77,19 +155,18 @@ void read_partitions(const BrokerState& broker, std::span<const FetchPartition> 
     PartitionRead& read = pass.reads[i];
     FoundPartition found =
         find_partition(broker, limits.naming, wanted[i].key.topic, wanted[i].key.topic_id, wanted[i].key.partition.value());
-    read.error = limits.from_replica && found.error == ErrorCode::none ? ErrorCode::not_leader_or_follower : found.error;
+    read.error = found.error;
     read.partition = std::move(found.partition);
-    if (read.error == ErrorCode::none) read_one(wanted[i], limits, limits.max_bytes - pass.bytes, pass, read);
+    if (read.error == ErrorCode::none) read_one(broker, wanted[i], limits, limits.max_bytes - pass.bytes, pass, read);
     if (read.error != ErrorCode::none) read.range = {};
-    pass.answer_at_once = pass.answer_at_once || read.error != ErrorCode::none || read.diverging.has_value();
+    const bool owes = read.owes_above != no_offset && read.high_watermark > read.owes_above;
+    const bool settled = read.error != ErrorCode::none || read.diverging.has_value() || read.preferred != no_node || owes;
+    pass.answer_at_once = pass.answer_at_once || settled;
   }
 }
 
 bool has_news(const FetchPass& pass, const FetchLimits& limits) {
-  return std::ranges::any_of(pass.reads, [&](const PartitionRead& read) {
-    if (read.partition == nullptr) return false;
-    return !read.partition->online() || readable_end(*read.partition, limits) != read.seen_end;
-  });
+  return std::ranges::any_of(pass.reads, [&](const PartitionRead& read) { return has_news(read, limits); });
 }
 
 }  // namespace squall::broker

@@ -1,10 +1,14 @@
 // Reads what a Fetch asks for, as file ranges: nothing is copied. One pass over the partitions in order, within the limits of
 // KIP-74: bytes per response and per partition, and a first batch that is larger than both is still given.
+//
+// Consumers read below the high watermark, from the leader, or from a follower if they know of that (KIP-392). Followers read
+// to the log end, from the leader alone; where they fetch from is how far they have come.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "broker/fetch_session.h"
@@ -21,7 +25,15 @@ struct FetchLimits {
   TopicNaming naming = TopicNaming::by_name;
   std::int64_t max_bytes = 0;  // of the response
   bool read_committed = false;
-  bool from_replica = false;  // this node has none: refused
+  bool followers_serve = false;  // the consumer may be served by a follower, or sent to one
+  std::string_view rack;         // of the consumer; empty: none
+  // The follower that fetches; no_node: a consumer does.
+  NodeId replica = no_node;
+  BrokerEpoch replica_epoch = no_broker_epoch;
+  // The first pass of a request tells the partition how far the follower has come.
+  bool counts = true;
+
+  [[nodiscard]] bool from_replica() const { return replica != no_node; }
 };
 
 struct PartitionRead {
@@ -32,7 +44,11 @@ struct PartitionRead {
   Offset last_stable = no_offset;
   Offset log_start = no_offset;
   Offset seen_end = no_offset;  // what was readable: more than that is news
-  std::optional<log::EpochEnd> diverging;
+  LeaderEpoch epoch = no_epoch;
+  Offset owes_above = no_offset;  // a higher high watermark than this is news to the follower; no_offset: none is
+  bool listed = false;            // counts for the leader's throttle (KIP-73)
+  NodeId preferred = no_node;     // where the consumer should read instead
+  std::optional<EpochEndOffset> diverging;
   std::vector<log::AbortedTransaction> aborted;
 };
 
@@ -44,8 +60,7 @@ struct FetchPass {
 };
 
 // May wait.
-void read_partitions(const BrokerState& broker, std::span<const FetchPartition> wanted, const FetchLimits& limits,
-                     FetchPass& pass);
+void read_partitions(BrokerState& broker, std::span<const FetchPartition> wanted, const FetchLimits& limits, FetchPass& pass);
 
 // Whether a partition of the pass has something new by now. Does not wait.
 [[nodiscard]] bool has_news(const FetchPass& pass, const FetchLimits& limits);

@@ -33,6 +33,7 @@ struct FetchPartition {
   LeaderEpoch last_fetched_epoch = no_epoch;
   Offset follower_log_start = no_offset;
   std::int32_t max_bytes = 0;
+  Offset follower_high_watermark = no_offset;  // what a follower knows of (v18); no_offset: not told
 };
 
 // What the last responses of the session told of a partition; -1 before the first one.

@@ -29,7 +29,8 @@ std::expected<std::optional<log::MetaProperties>, StartError> read_properties(ru
   if (!*bytes) return std::nullopt;
   auto parsed = log::parse_meta_properties(as_text(**bytes));
   if (!parsed) {
-    return failed(ExitCode::corrupt_metadata, fmt::format("{}: {}; restore it from a copy", properties_path(dir), parsed.error()));
+    return failed(ExitCode::corrupt_metadata,
+                  fmt::format("{}: {}; restore it from a copy", properties_path(dir), parsed.error()));
   }
   return *parsed;
 }
@@ -105,8 +106,10 @@ std::expected<std::vector<std::string>, StartError> format_node(runtime::World& 
   for (const std::string& dir : wanting) {
     create_dirs(world, dir);
     if (dir == config.metadata_log_dir && config.is_controller) {
-      const raft::FormatOptions metadata{
-          .metadata_log_dir = dir, .bootstrap = first_records(), .initial_voters = std::nullopt, .now_ms = to_ms(world.wall_now())};
+      const raft::FormatOptions metadata{.metadata_log_dir = dir,
+                                         .bootstrap = first_records(),
+                                         .initial_voters = std::nullopt,
+                                         .now_ms = to_ms(world.wall_now())};
       if (auto written = raft::format_metadata_dir(world, metadata); !written) {
         return failed(ExitCode::storage_failed, written.error());
       }
@@ -118,8 +121,8 @@ std::expected<std::vector<std::string>, StartError> format_node(runtime::World& 
       return failed(ExitCode::storage_failed, fmt::format("{}: cannot be written: {}; see to the disk and try again",
                                                           properties_path(dir), runtime::to_string(written.error())));
     }
-    report.push_back(fmt::format("formatted {} for node {} of cluster {}, directory {}", dir, config.node_id, options.cluster_id,
-                                 properties.directory_id.to_string()));
+    report.push_back(fmt::format("formatted {} for node {} of cluster {}, directory {}", dir, config.node_id,
+                                 options.cluster_id, properties.directory_id.to_string()));
   }
   return report;
 }

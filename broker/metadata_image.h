@@ -1,7 +1,6 @@
 // What the broker calls the image of the metadata (raft/metadata).
 #pragma once
 
-#include "broker/metadata_record.h"
 #include "raft/metadata/image_builder.h"
 #include "raft/metadata/metadata_image.h"
 

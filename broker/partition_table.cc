@@ -19,6 +19,20 @@ bool holds(const PartitionImage& partition, NodeId node) {
   return std::ranges::find(partition.replicas, node) != partition.replicas.end();
 }
 
+std::vector<NodeId> nodes_of(const raft::NodeList& list) { return {list.begin(), list.end()}; }
+
+PartitionRegistration registration_of(const PartitionImage& image) {
+  return {
+      .replicas = nodes_of(image.replicas),
+      .in_sync = nodes_of(image.in_sync_replicas),
+      .adding = nodes_of(image.adding_replicas),
+      .removing = nodes_of(image.removing_replicas),
+      .leader = image.leader,
+      .leader_epoch = image.leader_epoch,
+      .partition_epoch = PartitionEpoch{image.partition_epoch},
+      .recovery = image.recovery == raft::LeaderRecovery::recovering ? RecoveryState::recovering : RecoveryState::recovered};
+}
+
 }  // namespace
 
 const PartitionRef& PartitionTable::find(std::string_view topic, std::int32_t index) const {
@@ -27,22 +41,30 @@ const PartitionRef& PartitionTable::find(std::string_view topic, std::int32_t in
 
 const PartitionRef& PartitionTable::find(Uuid topic, std::int32_t index) const { return at(by_id_, by_id_.find(topic), index); }
 
-void PartitionTable::apply(const MetadataImage& image, const std::vector<std::string>& topics) {
-  for (const std::string& name : topics) {
-    const MetadataImage::Topic wanted = image.find(name);
-    const auto held = ordered_.find(name);
-    if (held != ordered_.end() && (wanted == nullptr || wanted->id != held->second->id)) remove(name);
-    if (wanted == nullptr) continue;
-    put(*wanted, log::PartitionAge::made_now);
-    configure(*ordered_.find(name)->second);
+void PartitionTable::apply(const MetadataImage& image, const ImageChange& change) {
+  if (change.brokers || change.all) know_brokers(image);
+  if (!change.all) {
+    for (const std::string& name : change.topics) agree(image, name);
+    return;
+  }
+  std::vector<std::string> held;
+  for (const auto& [name, topic] : ordered_) held.push_back(name);
+  for (const std::string& name : held) agree(image, name);
+  for (const auto& [name, topic] : image.topics) {
+    if (!ordered_.contains(name)) agree(image, name);
   }
 }
 
+void PartitionTable::agree(const MetadataImage& image, const std::string& name) {
+  const MetadataImage::Topic wanted = image.find(name);
+  const auto held = ordered_.find(name);
+  if (held != ordered_.end() && (wanted == nullptr || wanted->id != held->second->id)) remove(name);
+  if (wanted != nullptr) put(*wanted, log::PartitionAge::made_now);
+}
+
 void PartitionTable::load(const MetadataImage& image) {
-  for (const auto& [name, topic] : image.topics) {
-    put(*topic, log::PartitionAge::known);
-    configure(*ordered_.find(name)->second);
-  }
+  know_brokers(image);
+  for (const auto& [name, topic] : image.topics) put(*topic, log::PartitionAge::known);
   for (const auto& log : logs_.logs()) {
     const log::TopicPartition name = log->partition();
     if (name.topic == "__cluster_metadata" || find(name.topic, name.partition.value()) != nullptr) continue;
@@ -50,15 +72,26 @@ void PartitionTable::load(const MetadataImage& image) {
   }
 }
 
+void PartitionTable::know_brokers(const MetadataImage& image) {
+  std::vector<BrokerStanding> standings;
+  for (const auto& [id, broker] : image.brokers) {
+    standings.push_back({.id = id,
+                         .epoch = BrokerEpoch{broker.epoch},
+                         .fenced = broker.fenced,
+                         .shutting_down = broker.in_controlled_shutdown});
+  }
+  brokers_ = std::make_shared<const BrokerDirectory>(std::move(standings));
+  for (const PartitionRef& partition : all()) partition->brokers_changed(brokers_);
+}
+
 void PartitionTable::put(const TopicImage& topic, log::PartitionAge age) {
   const auto [at, fresh] = ordered_.try_emplace(topic.name);
   if (fresh) at->second = std::make_shared<Topic>(Topic{topic.name, topic.id, {}});
   const TopicRef held = at->second;
+  logs_.config_changed(topic.name);
+  const TopicConfig config = config_of_(topic.name);
   const std::size_t before = held->partitions.size();
-  for (std::size_t i = before; i < topic.partitions.size(); ++i) {
-    PartitionRef partition = holds(topic.partitions[i], node_) ? opened(topic, i, age) : nullptr;
-    held->partitions.push_back(std::move(partition));
-  }
+  for (std::size_t i = 0; i < topic.partitions.size(); ++i) put(*held, topic, i, age, config);
   if (!fresh && held->partitions.size() == before) return;
   by_name_[topic.name] = held;
   by_id_[topic.id] = held;
@@ -67,25 +100,32 @@ void PartitionTable::put(const TopicImage& topic, log::PartitionAge age) {
               {{"topic", topic.name}, {"partitions", static_cast<std::int64_t>(topic.partitions.size())}});
 }
 
-void PartitionTable::configure(const Topic& topic) {
-  logs_.config_changed(topic.name);
-  const TopicConfig config = config_of_(topic.name);
-  for (const PartitionRef& partition : topic.partitions) {
-    if (partition != nullptr) partition->set_compression(config.compression, config.compression_level);
+// A partition is put into its place when it has its role. Places are looked up again after each wait.
+void PartitionTable::put(Topic& held, const TopicImage& topic, std::size_t index, log::PartitionAge age,
+                         const TopicConfig& config) {
+  const PartitionImage& wanted = topic.partitions[index];
+  PartitionRef partition = index < held.partitions.size() ? held.partitions[index] : nullptr;
+  const bool ours = holds(wanted, setup_.self);
+  if (partition == nullptr && ours) partition = opened(topic, index, age);
+  if (partition != nullptr) {
+    partition->configure(config);
+    const PartitionRegistration& known = partition->core().registration();
+    const bool news = known.partition_epoch.value() != wanted.partition_epoch || known.leader_epoch != wanted.leader_epoch;
+    if (news) partition->apply(registration_of(wanted), brokers_);
   }
+  if (index == held.partitions.size()) held.partitions.emplace_back();
+  if (partition != nullptr && !ours) {
+    partition->remove();
+    (void)logs_.remove_log(partition->name());
+    partition = nullptr;
+  }
+  held.partitions[index] = std::move(partition);
 }
 
 PartitionRef PartitionTable::opened(const TopicImage& topic, std::size_t index, log::PartitionAge age) {
   const log::TopicPartition name{topic.name, PartitionIndex{static_cast<std::int32_t>(index)}};
-  const LeaderEpoch epoch = topic.partitions[index].leader_epoch;
   auto log = logs_.create_log(name, topic.id, age);
-  if (!log) return std::make_shared<Partition>(name, topic.id, nullptr, epoch);
-  if ((*log)->latest_epoch() < epoch && !(*log)->assign_epoch_start(epoch, (*log)->log_end_offset())) {
-    return std::make_shared<Partition>(name, topic.id, nullptr, epoch);
-  }
-  auto partition = std::make_shared<Partition>(name, topic.id, std::move(*log), epoch);
-  partition->advance_high_watermark();
-  return partition;
+  return std::make_shared<Partition>(world_, name, topic.id, log ? std::move(*log) : nullptr, setup_);
 }
 
 void PartitionTable::remove(std::string_view name) {

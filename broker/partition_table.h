@@ -1,5 +1,5 @@
-// The partitions that this broker holds, found by name or by topic id. Follows the metadata image: `apply` opens and removes
-// logs so that the table agrees with it.
+// The partitions of which this broker holds a replica, found by name or by topic id. Follows the metadata image: `apply` opens
+// and removes logs and hands the partitions their roles, so that the table agrees with it.
 #pragma once
 
 #include <functional>
@@ -13,18 +13,19 @@
 #include "broker/metadata_image.h"
 #include "broker/partition.h"
 #include "log/log_manager.h"
+#include "raft/shell/metadata_loader.h"
 #include "runtime/world.h"
 
 namespace squall::broker {
 
-using PartitionRef = std::shared_ptr<Partition>;
+using ImageChange = raft::MetadataDelta;
 
 class PartitionTable {
  public:
   // `config_of` gives the configuration that a topic has at the time it is asked.
-  PartitionTable(runtime::World& world, log::LogManager& logs, NodeId node,
+  PartitionTable(runtime::World& world, log::LogManager& logs, const PartitionSetup& setup,
                  std::function<TopicConfig(std::string_view)> config_of)
-      : world_{world}, logs_{logs}, node_{node}, config_of_{std::move(config_of)} {}
+      : world_{world}, logs_{logs}, setup_{setup}, config_of_{std::move(config_of)} {}
 
   // Null if there is none.
   [[nodiscard]] const PartitionRef& find(std::string_view topic, std::int32_t index) const;
@@ -32,10 +33,11 @@ class PartitionTable {
   [[nodiscard]] bool knows(Uuid topic) const { return by_id_.contains(topic); }
   [[nodiscard]] bool knows(std::string_view topic) const { return by_name_.contains(topic); }
 
-  // Makes the table agree with `image` in the topics named: logs are made durable before it returns. May wait; calls take
-  // turns.
-  void apply(const MetadataImage& image, const std::vector<std::string>& topics);
-  // At start: all topics of `image`; logs of no topic in it are set aside as strays. May wait.
+  // Makes the table agree with `image` in what changed: logs are made durable before it returns. May wait: for new logs, and
+  // for what is being written to partitions that change their role. Calls take turns.
+  void apply(const MetadataImage& image, const ImageChange& change);
+  // At start: all topics of `image`; logs of no topic in it are set aside as strays. The image is no older than this broker's
+  // own registration: a leader of before must not lead its old epoch again (see MetadataChanged). May wait.
   void load(const MetadataImage& image);
 
   // All partitions, by topic name and number.
@@ -60,14 +62,17 @@ class PartitionTable {
     }
   };
 
+  void know_brokers(const MetadataImage& image);
+  void agree(const MetadataImage& image, const std::string& name);
   void remove(std::string_view name);
   void put(const TopicImage& topic, log::PartitionAge age);
-  void configure(const Topic& topic);
+  void put(Topic& held, const TopicImage& topic, std::size_t index, log::PartitionAge age, const TopicConfig& config);
   PartitionRef opened(const TopicImage& topic, std::size_t index, log::PartitionAge age);
 
   runtime::World& world_;
   log::LogManager& logs_;
-  NodeId node_;
+  PartitionSetup setup_;
+  Brokers brokers_ = std::make_shared<const BrokerDirectory>();
   std::function<TopicConfig(std::string_view)> config_of_;
   std::unordered_map<std::string, TopicRef, NameHash, std::equal_to<>> by_name_;  // looked up only, never walked
   std::unordered_map<Uuid, TopicRef, IdHash> by_id_;

@@ -2,18 +2,30 @@
 
 #include <mutex>
 
+#include "broker/broker_state.h"
+#include "runtime/deadline.h"
+
 namespace squall::broker {
 
-MetadataResult<ProducerId> ProducerIds::next(MetadataStore& store) {
+using protocol::ErrorCode;
+
+std::expected<ProducerId, ErrorCode> ProducerIds::next(BrokerState& broker) {
   const std::lock_guard lock{turn_};
-  if (block_.count == 0) {
-    const auto block = store.allocate_producer_ids();
-    if (!block) return std::unexpected(block.error());
-    if (block->count == 0) return std::unexpected(protocol::ErrorCode::unknown_server_error);  // 2^63 ids are used up
-    block_ = *block;
+  if (left_ == 0) {
+    protocol::AllocateProducerIdsRequest request;
+    request.broker_id = broker.config.node_id.value();
+    request.broker_epoch = broker.lifecycle->broker_epoch();
+    constexpr Duration patience = std::chrono::seconds{5};
+    const auto block = broker.controller_channel->ask(request, runtime::deadline_in(broker.world, patience));
+    // The client asks again after either.
+    if (!block) return std::unexpected(ErrorCode::coordinator_load_in_progress);
+    if (block->error_code != 0) return std::unexpected(static_cast<ErrorCode>(block->error_code));
+    if (block->producer_id_len <= 0) return std::unexpected(ErrorCode::unknown_server_error);  // 2^63 ids are used up
+    next_ = block->producer_id_start;
+    left_ = block->producer_id_len;
   }
-  --block_.count;
-  return ProducerId{block_.first++};
+  --left_;
+  return ProducerId{next_++};
 }
 
 }  // namespace squall::broker

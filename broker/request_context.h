@@ -59,6 +59,8 @@ struct RequestContext {
   RequestScratch& scratch;
   // Given back early by a handler that will wait for long.
   runtime::SemaphoreUnits& slot;
+  // Told by a controller's handler: the answer says that this node does not lead, so somebody else is to be asked.
+  bool not_controller = false;
 
   // The part of the writable frame that `view` points at.
   [[nodiscard]] MutableBytes writable(ByteView view) const;

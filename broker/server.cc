@@ -15,8 +15,9 @@ bool is_wildcard(std::string_view host) { return host.empty() || host == "0.0.0.
 
 }  // namespace
 
-Server::Server(BrokerState& broker)
+Server::Server(BrokerState& broker, ListenerKind kind)
     : broker_{broker},
+      kind_{kind},
       memory_{broker.world, broker.config.queued_max_request_bytes, *broker.metrics.request_memory},
       slots_{broker.world, broker.config.queued_max_requests},
       gate_{broker.world} {}
@@ -24,43 +25,50 @@ Server::Server(BrokerState& broker)
 Server::~Server() = default;
 
 std::expected<void, std::string> Server::bind() {
-  for (const ListenerConfig& config : broker_.config.listeners) {
-    auto socket = broker_.world.listen({config.host, config.port});
-    if (!socket) {
-      const bool taken = socket.error() == runtime::IoError::address_in_use;
-      return std::unexpected(fmt::format(
-          "cannot listen on {}://{}:{}: {}; {}", config.name, config.host, config.port, runtime::to_string(socket.error()),
-          taken ? "choose another port or stop what uses it" : "listeners must name an address of this machine"));
-    }
-    ListenerState state{.config = config, .local = (*socket)->local(), .advertised_host = config.advertised_host};
-    if (state.advertised_host.empty()) state.advertised_host = config.host;
-    if (is_wildcard(state.advertised_host)) state.advertised_host = "localhost";
-    state.advertised_port = config.advertised_port != 0 ? config.advertised_port : state.local.port;
-    broker_.endpoints.push_back(state.local);
-    broker_.listeners.push_back(std::move(state));
-    sockets_.push_back(std::move(*socket));
+  const BrokerConfig& config = broker_.config;
+  for (const ListenerConfig& listener : kind_ == ListenerKind::broker ? config.listeners : config.controller_listeners) {
+    if (auto bound = bind_one(listener); !bound) return bound;
   }
   return {};
 }
 
+std::expected<void, std::string> Server::bind_one(const ListenerConfig& config) {
+  auto socket = broker_.world.listen({config.host, config.port});
+  if (!socket) {
+    const bool taken = socket.error() == runtime::IoError::address_in_use;
+    return std::unexpected(fmt::format(
+        "cannot listen on {}://{}:{}: {}; {}", config.name, config.host, config.port, runtime::to_string(socket.error()),
+        taken ? "choose another port or stop what uses it" : "listeners must name an address of this machine"));
+  }
+  ListenerState state{.kind = kind_, .config = config, .local = (*socket)->local(), .advertised_host = config.advertised_host};
+  if (state.advertised_host.empty()) state.advertised_host = config.host;
+  if (is_wildcard(state.advertised_host)) state.advertised_host = "localhost";
+  state.advertised_port = config.advertised_port != 0 ? config.advertised_port : state.local.port;
+  sockets_.push_back({std::move(*socket), broker_.listeners.size()});
+  broker_.endpoints.push_back(state.local);
+  broker_.listeners.push_back(std::move(state));
+  return {};
+}
+
 void Server::start() {
-  for (std::size_t i = 0; i < sockets_.size(); ++i) {
-    const ListenerState& listener = broker_.listeners[i];
+  for (const Socket& socket : sockets_) {
+    const ListenerState& listener = broker_.listeners[socket.listener];
     broker_.world.emit(runtime::EventName::listener_opened,
                        {{"host", listener.local.host}, {"port", static_cast<std::int64_t>(listener.local.port)}});
     auto inside = gate_.enter();
     SQUALL_ASSERT(inside.has_value(), "a server is started before it is stopped");
-    broker_.world.spawn("accept", [this, i, life = Life{broker_.shared_from_this(), std::move(*inside)}] { accept_from(i); });
+    broker_.world.spawn("accept",
+                        [this, &socket, life = Life{broker_.shared_from_this(), std::move(*inside)}] { accept_from(socket); });
   }
 }
 
-void Server::accept_from(std::size_t listener) {
+void Server::accept_from(const Socket& socket) {
   constexpr Duration pause = std::chrono::milliseconds{50};
   while (true) {
-    auto connection = sockets_[listener]->accept();
+    auto connection = socket.socket->accept();
     if (connection) {
       broker_.world.charge(runtime::Cost::connection, 1);
-      admit(std::move(*connection), broker_.listeners[listener]);
+      admit(std::move(*connection), broker_.listeners[socket.listener]);
     } else if (connection.error() == runtime::IoError::closed) {
       return;
     } else {
@@ -85,7 +93,7 @@ void Server::admit(std::unique_ptr<runtime::Connection> connection, const Listen
     return;
   }
   broker_.metrics.accepted->add();
-  const std::int64_t id = ++next_id_;
+  const std::int64_t id = ++broker_.last_connection;
   broker_.world.spawn("connection", [this, &listener, id, life = Life{broker_.shared_from_this(), std::move(*inside)},
                                      counted = std::make_unique<Counted>(*this, host),
                                      socket = std::move(connection)]() mutable { serve(std::move(socket), listener, id); });
@@ -111,9 +119,9 @@ void Server::serve(std::unique_ptr<runtime::Connection> connection, const Listen
     std::list<ConnectionServer*>::iterator place;
     ~Entry() { server.connections_.erase(place); }
   };
-  ConnectionServer served{broker_, *connection, listener, id};
+  ConnectionServer served{broker_, *this, *connection, listener, id};
   const Entry entry{*this, connections_.insert(connections_.end(), &served)};
-  if (broker_.stopping) served.stop_when_idle();
+  if (gate_.closed()) served.stop_when_idle();
   broker_.world.emit(runtime::EventName::connection_opened, {{"connection", id}, {"peer", connection->peer().host}});
   const std::string_view reason = served.run();
   connection->close();
@@ -121,7 +129,7 @@ void Server::serve(std::unique_ptr<runtime::Connection> connection, const Listen
 }
 
 void Server::stop(Instant deadline) {
-  for (const auto& socket : sockets_) socket->close();
+  for (const Socket& socket : sockets_) socket.socket->close();
   gate_.close();
   for (ConnectionServer* connection : connections_) connection->stop_when_idle();
   if (gate_.close_and_wait_until(deadline)) return;

@@ -1,4 +1,5 @@
-// Accepts connections and serves them, each on a fiber of its own.
+// Accepts connections on the listeners of one role and serves them, each on a fiber of its own. What clients do to a broker
+// takes nothing from the controller beside it.
 //
 // Of one connection, one request is handled at a time, and its response is sent before the next is begun: Kafka's rule (it
 // mutes the channel), which is what keeps responses in order, and the in-flight cap. What a client sends ahead stays in the
@@ -13,6 +14,8 @@
 #include <vector>
 
 #include "broker/buffer_pool.h"
+#include "broker/config.h"
+#include "broker/listener_kind.h"
 #include "broker/request_memory.h"
 #include "runtime/gate.h"
 #include "runtime/io.h"
@@ -26,12 +29,12 @@ class ConnectionServer;
 
 class Server {
  public:
-  explicit Server(BrokerState& broker);
+  Server(BrokerState& broker, ListenerKind kind);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // May wait. Binds all listeners of the configuration into `BrokerState::listeners`; fails with one clear line.
+  // May wait. Binds the listeners of its role into `BrokerState::listeners`; fails with one clear line.
   [[nodiscard]] std::expected<void, std::string> bind();
   // Begins to accept.
   void start();
@@ -44,7 +47,13 @@ class Server {
   [[nodiscard]] std::size_t connections() const { return admitted_; }
 
  private:
-  void accept_from(std::size_t listener);
+  struct Socket {
+    std::unique_ptr<runtime::Listener> socket;
+    std::size_t listener;  // in BrokerState::listeners
+  };
+
+  [[nodiscard]] std::expected<void, std::string> bind_one(const ListenerConfig& config);
+  void accept_from(const Socket& socket);
   void admit(std::unique_ptr<runtime::Connection> connection, const ListenerState& listener);
   void serve(std::unique_ptr<runtime::Connection> connection, const ListenerState& listener, std::int64_t id);
 
@@ -65,14 +74,14 @@ class Server {
   };
 
   BrokerState& broker_;
+  ListenerKind kind_;
   RequestMemory memory_;
   BufferPool buffers_;
   runtime::Semaphore slots_;  // queued.max.requests
-  std::vector<std::unique_ptr<runtime::Listener>> sockets_;
+  std::vector<Socket> sockets_;
   std::list<ConnectionServer*> connections_;
   std::size_t admitted_ = 0;
   std::map<std::string, std::size_t, std::less<>> per_host_;
-  std::int64_t next_id_ = 0;
   runtime::Gate gate_;
 };
 

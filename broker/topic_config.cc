@@ -132,6 +132,11 @@ TopicConfig resolve_topic_config(const ConfigValues& overrides, const BrokerConf
   config.compression = compression_named(from.text("compression.type").value_or(""));
   config.compression_level = static_cast<std::int32_t>(compression_level(from, config.compression));
   config.min_insync_replicas = from.integer("min.insync.replicas");
+  const auto throttled = [&](std::string_view key) {
+    return ThrottledReplicas::parse(from.text(key).value_or("")).value_or(ThrottledReplicas{});
+  };
+  config.throttled_leaders = throttled("leader.replication.throttled.replicas");
+  config.throttled_followers = throttled("follower.replication.throttled.replicas");
   config.log = resolve_log_config(from);
   return config;
 }

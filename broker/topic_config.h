@@ -8,6 +8,7 @@
 
 #include "broker/config.h"
 #include "broker/config_keys.h"
+#include "broker/replication/throttle.h"
 #include "log/log_config.h"
 
 namespace squall::broker {
@@ -18,6 +19,8 @@ struct TopicConfig {
   TopicCompression compression = TopicCompression::producer;
   std::int32_t compression_level = 0;  // of that codec; unused for codecs without levels
   std::int64_t min_insync_replicas = 1;
+  ThrottledReplicas throttled_leaders;    // leader.replication.throttled.replicas
+  ThrottledReplicas throttled_followers;  // follower.replication.throttled.replicas
   log::LogConfig log;
 };
 

@@ -1,5 +1,7 @@
 #include "broker/topic_lookup.h"
 
+#include <algorithm>
+
 #include "broker/broker_state.h"
 
 namespace squall::broker {
@@ -35,7 +37,7 @@ FoundPartition find_partition(const BrokerState& broker, TopicNaming naming, std
     if (!partition->online()) return {nullptr, ErrorCode::kafka_storage_error};
     return {partition, ErrorCode::none};
   }
-  const MetadataImage& image = *broker.metadata->image();
+  const MetadataImage& image = *broker.image();
   const MetadataImage::Topic known = by_id ? image.find(topic_id) : image.find(topic);
   if (known != nullptr && index >= 0 && static_cast<std::size_t>(index) < known->partitions.size()) {
     return {nullptr, ErrorCode::not_leader_or_follower};
@@ -48,6 +50,26 @@ ErrorCode check_leader_epoch(const Partition& partition, std::int32_t current_le
   if (current_leader_epoch < partition.leader_epoch().value()) return ErrorCode::fenced_leader_epoch;
   if (current_leader_epoch > partition.leader_epoch().value()) return ErrorCode::unknown_leader_epoch;
   return ErrorCode::none;
+}
+
+ErrorCode check_leads(const Partition& partition, std::int32_t current_leader_epoch) {
+  const ErrorCode error = check_leader_epoch(partition, current_leader_epoch);
+  if (error != ErrorCode::none) return error;
+  return partition.leads() ? ErrorCode::none : ErrorCode::not_leader_or_follower;
+}
+
+LeaderHint leader_hint(const BrokerState& broker, TopicNaming naming, std::string_view topic, Uuid topic_id,
+                       std::int32_t index) {
+  const MetadataImage& image = *broker.image();
+  const MetadataImage::Topic known = naming == TopicNaming::by_id ? image.find(topic_id) : image.find(topic);
+  const PartitionImage* partition = known == nullptr ? nullptr : known->partition(index);
+  if (partition == nullptr) return {};
+  return {partition->leader, partition->leader_epoch};
+}
+
+const BrokerEndpointImage* endpoint_of(const BrokerImage& broker, std::string_view listener) {
+  const auto at = std::ranges::find(broker.endpoints, listener, &BrokerEndpointImage::listener);
+  return at == broker.endpoints.end() ? nullptr : &*at;
 }
 
 }  // namespace squall::broker

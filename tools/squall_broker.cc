@@ -11,12 +11,14 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "broker/broker.h"
 #include "broker/config.h"
+#include "broker/format.h"
 #include "runtime/linux/linux_world.h"
 #include "runtime/task.h"
 
@@ -35,6 +37,7 @@ struct Arguments {
   std::string data_dir;
   int port = -1;
   std::string events = "info";
+  std::optional<squall::broker::FormatOptions> format;  // format the directories and end
   bool show_version = false;
   bool show_config_help = false;
   bool show_config_reference = false;
@@ -83,12 +86,14 @@ std::string own_name() {
   return name.data();
 }
 
-// A listener on all interfaces must still be told to clients by a name.
+// A listener on all interfaces must still be told to others by a name.
 void advertise(BrokerConfig& config) {
-  for (auto& listener : config.listeners) {
+  const auto advertise_one = [](squall::broker::ListenerConfig& listener) {
     const bool everywhere = listener.host.empty() || listener.host == "0.0.0.0" || listener.host == "::";
     if (everywhere && listener.advertised_host.empty()) listener.advertised_host = own_name();
-  }
+  };
+  for (auto& listener : config.listeners) advertise_one(listener);
+  for (auto& listener : config.controller_listeners) advertise_one(listener);
 }
 
 squall::runtime::EventLevel event_level(const std::string& name) {
@@ -135,12 +140,34 @@ int serve(BrokerConfig config, const Arguments& arguments) {
   return code;
 }
 
+int format(const BrokerConfig& config, const squall::broker::FormatOptions& options) {
+  squall::runtime::LinuxWorld world{{}};
+  int code = 0;
+  world.run([&] {
+    const auto formatted = squall::broker::format_node(world, config, options);
+    if (!formatted) {
+      code = complain(formatted.error().code, formatted.error().message);
+      return;
+    }
+    for (const std::string& line : *formatted) fmt::print("{}\n", line);
+    if (formatted->empty()) fmt::print("everything is formatted already\n");
+  });
+  return code;
+}
+
+int print_random_uuid() {
+  squall::runtime::LinuxWorld world{{}};
+  world.run([&] { fmt::print("{}\n", squall::broker::new_cluster_id(world)); });
+  return 0;
+}
+
 int run(const Arguments& arguments) {
   const auto source = config_source(arguments);
   if (!source) return complain(ExitCode::bad_usage, source.error());
   auto parsed = squall::broker::parse_broker_config(*source);
   if (!parsed) return complain(ExitCode::bad_usage, parsed.error());
   for (const std::string& warning : parsed->warnings) fmt::print(stderr, "squall-broker: warning: {}\n", warning);
+  if (arguments.format) return format(parsed->config, *arguments.format);
   advertise(parsed->config);
   return serve(std::move(parsed->config), arguments);
 }
@@ -160,6 +187,13 @@ int main(int argc, char** argv) {
   app.add_flag("--version", arguments.show_version, "print the version and end");
   app.add_flag("--help-config", arguments.show_config_help, "list all keys of server.properties and end");
   app.add_flag("--print-config-reference", arguments.show_config_reference, "print docs/configuration.md and end");
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  squall::broker::FormatOptions format_options;
+  CLI::App* format = app.add_subcommand("format", "give the directories of --config their identity in a cluster, and end");
+  format->add_option("--cluster-id", format_options.cluster_id, "the cluster's id: the same for all its nodes")->required();
+  format->add_flag("--ignore-formatted", format_options.ignore_formatted, "leave what is formatted already as it is");
+  const CLI::App* random_uuid = app.add_subcommand("random-uuid", "print a new cluster id and end");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -179,5 +213,7 @@ int main(int argc, char** argv) {
     fmt::print("{}", squall::broker::config_reference_page());
     return 0;
   }
+  if (random_uuid->parsed()) return print_random_uuid();
+  if (format->parsed()) arguments.format = format_options;
   return run(arguments);
 }

@@ -19,7 +19,8 @@ using PartitionAnswer = protocol::ProduceResponse::PartitionProduceResponse;
 struct Waiting {
   PartitionRef partition;
   PartitionAnswer* answer = nullptr;
-  Offset end;  // acks=all: the high watermark must reach it
+  std::uint64_t leadership = 0;  // in which it was appended
+  Offset end;                    // acks=all: the high watermark must reach it
 };
 
 struct ProduceCall {
@@ -82,6 +83,7 @@ void append_one(ProduceCall& call, std::string_view topic, Uuid topic_id, const 
   FoundPartition found = find_partition(broker, naming, topic, topic_id, data.index);
   if (found.error != ErrorCode::none) return refuse(answer, found.error, {});
   const PartitionRef partition = std::move(found.partition);
+  if (!partition->leads()) return refuse(answer, ErrorCode::not_leader_or_follower, {});
   broker.world.charge(runtime::Cost::checksummed_byte, data.records.bytes.size());
   broker.metrics.batches_in->add();
   broker.metrics.records_bytes_in->add(data.records.bytes.size());
@@ -92,13 +94,20 @@ void append_one(ProduceCall& call, std::string_view topic, Uuid topic_id, const 
     if (recompressed.error != ErrorCode::none) return refuse(answer, recompressed.error, "The batch cannot be recompressed.");
     if (!recompressed.bytes.empty()) bytes = recompressed.bytes;
   }
+  if (const ErrorCode code = partition->admit_produce(call.request.acks); code != ErrorCode::none) {
+    return refuse(answer, code, {});
+  }
+  const std::uint64_t leadership = partition->leaderships_ended();
   const auto appended = partition->append(bytes);
   if (!appended) return note_append_error(answer, appended.error());
   answer.base_offset = appended->first_offset.value();
   answer.log_append_time_ms = appended->log_append_time_ms;
   answer.log_start_offset = appended->log_start_offset.value();
-  if (call.request.acks == -1 && partition->high_watermark() < appended->end_offset()) {
-    call.waiting.push_back({partition, &answer, appended->end_offset()});
+  if (call.request.acks != -1) return;
+  if (const auto outcome = partition->outcome(leadership, appended->end_offset())) {
+    if (*outcome != ErrorCode::none) refuse(answer, *outcome, {});
+  } else {
+    call.waiting.push_back({partition, &answer, leadership, appended->end_offset()});
   }
 }
 
@@ -111,15 +120,33 @@ void wait_for_replication(ProduceCall& call) {
     Watch watch{broker.world, 2};
     watch.add(one.partition->watchers());
     watch.add(broker.stop_watchers);
-    while (one.partition->online() && one.partition->high_watermark() < one.end && !broker.stopping) {
-      if (!watch.wait_until(deadline)) break;
+    std::optional<ErrorCode> outcome = one.partition->outcome(one.leadership, one.end);
+    while (!outcome && !broker.stopping && watch.wait_until(deadline)) {
+      outcome = one.partition->outcome(one.leadership, one.end);
     }
-    if (!one.partition->online()) {
-      refuse(*one.answer, ErrorCode::not_leader_or_follower, {});
-    } else if (one.partition->high_watermark() < one.end) {
-      refuse(*one.answer, ErrorCode::request_timed_out, {});
+    if (!outcome) outcome = one.partition->outcome(one.leadership, one.end).value_or(ErrorCode::request_timed_out);
+    if (*outcome != ErrorCode::none) refuse(*one.answer, *outcome, {});
+  }
+}
+
+// KIP-951: from version 10 on.
+void hint_leaders(ProduceCall& call) {
+  constexpr std::int16_t first_with_hints = 10;
+  constexpr std::int16_t first_with_topic_ids = 13;
+  if (call.context.version < first_with_hints) return;
+  const BrokerState& broker = call.context.broker;
+  const TopicNaming naming = call.context.version >= first_with_topic_ids ? TopicNaming::by_id : TopicNaming::by_name;
+  std::vector<NodeId> leaders;
+  for (auto& topic : call.response.responses) {
+    for (PartitionAnswer& answer : topic.partition_responses) {
+      if (answer.error_code != wire(ErrorCode::not_leader_or_follower)) continue;
+      const LeaderHint hint = leader_hint(broker, naming, topic.name, topic.topic_id, answer.index);
+      answer.current_leader = {.leader_id = hint.leader.value(), .leader_epoch = hint.epoch.value()};
+      if (hint.leader != no_node) leaders.push_back(hint.leader);
     }
   }
+  list_leaders(*broker.image(), call.context.connection.listener->config.name, std::move(leaders),
+               call.response.node_endpoints);
 }
 
 Disposition handle(RequestContext& context) {
@@ -131,6 +158,7 @@ Disposition handle(RequestContext& context) {
   const bool acks_known = call.request.acks >= -1 && call.request.acks <= 1;
   std::size_t partitions = 0;
   call.response.responses.resize(call.request.topic_data.size());
+  call.response.node_endpoints.clear();
   for (std::size_t i = 0; i < call.request.topic_data.size(); ++i) {
     const auto& topic = call.request.topic_data[i];
     auto& answers = call.response.responses[i];
@@ -157,6 +185,7 @@ Disposition handle(RequestContext& context) {
       call.any_error = call.any_error || answer.error_code != 0;
     }
   }
+  if (call.any_error) hint_leaders(call);
   // Without a response, closing the connection is the one way to tell of an error.
   if (call.request.acks == 0) return call.any_error ? Disposition::close : Disposition::no_response;
   return context.answer(call.response);

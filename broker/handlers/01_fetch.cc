@@ -1,6 +1,7 @@
-// Fetch: reads records below the high watermark, waits for them if there are too few (long poll), and remembers what the
-// client fetches if it wants a session (KIP-227).
+// Fetch: reads records below the high watermark, or for a follower all there are, waits for them if there are too few (long
+// poll), and remembers what the client fetches if it wants a session (KIP-227).
 #include <algorithm>
+#include <limits>
 
 #include "broker/broker_state.h"
 #include "broker/fetch_reader.h"
@@ -13,6 +14,7 @@ namespace squall::broker {
 namespace {
 
 using protocol::ErrorCode;
+constexpr std::int16_t first_with_racks = 11;
 constexpr std::int16_t first_with_topic_ids = 13;
 
 struct FetchCall {
@@ -28,6 +30,12 @@ struct FetchCall {
   bool incremental = false;
 };
 
+// Version 18: a follower tells what it knows of (KIP-1166).
+Offset stated_high_watermark(const protocol::FetchRequest::FetchPartition& partition) {
+  const bool stated = partition.high_watermark != std::numeric_limits<std::int64_t>::max();
+  return stated ? Offset{partition.high_watermark} : no_offset;
+}
+
 std::vector<FetchPartition> partitions_of(const protocol::FetchRequest& request) {
   std::size_t count = 0;
   for (const auto& topic : request.topics) count += topic.partitions.size();
@@ -40,7 +48,8 @@ std::vector<FetchPartition> partitions_of(const protocol::FetchRequest& request)
                         .current_leader_epoch = LeaderEpoch{partition.current_leader_epoch},
                         .last_fetched_epoch = LeaderEpoch{partition.last_fetched_epoch},
                         .follower_log_start = Offset{partition.log_start_offset},
-                        .max_bytes = partition.partition_max_bytes});
+                        .max_bytes = partition.partition_max_bytes,
+                        .follower_high_watermark = stated_high_watermark(partition)});
     }
   }
   return wanted;
@@ -70,7 +79,12 @@ void take_session(FetchCall& call, FetchSession& session) {
   call.session_id = session.id();
   call.session_epoch = session.next_epoch();
   call.wanted.clear();
-  for (const FetchPartitionState& state : session.partitions()) call.wanted.push_back(state.request);
+  for (const FetchPartitionState& state : session.partitions()) {
+    FetchPartition& wanted = call.wanted.emplace_back(state.request);
+    // What the session has told since, the follower knows, too; it states it anew only beside other news.
+    Offset& known = wanted.follower_high_watermark;
+    if (known != no_offset) known = std::max(known, state.told_high_watermark);
+  }
 }
 
 // Settles what is to be read. An error here is an error of the whole request.
@@ -84,7 +98,7 @@ ErrorCode enter_session(FetchCall& call) {
   if (epoch == FetchSessionCache::final_epoch || epoch == FetchSessionCache::initial_epoch) {
     if (id != 0) sessions.close(id);
     if (epoch == FetchSessionCache::final_epoch) return ErrorCode::none;
-    if (FetchSession* session = sessions.open(by_topic_id, call.wanted, now, call.limits.from_replica)) {
+    if (FetchSession* session = sessions.open(by_topic_id, call.wanted, now, call.limits.from_replica())) {
       take_session(call, *session);
     }
     return ErrorCode::none;
@@ -108,13 +122,14 @@ void read_and_wait(FetchCall& call) {
   BrokerState& broker = call.context.broker;
   broker.world.charge(runtime::Cost::partition, call.wanted.size());
   read_partitions(broker, call.wanted, call.limits, call.pass);
+  call.limits.counts = false;
   if (enough(call) || call.request.max_wait_ms <= 0) return;
   const Instant deadline = runtime::deadline_in(broker.world, std::chrono::milliseconds{call.request.max_wait_ms});
   call.context.slot.release();
   Watch watch{broker.world, call.pass.reads.size() + 1};
   std::vector<PartitionRef> held;  // keeps the watched lists alive
   for (const PartitionRead& read : call.pass.reads) {
-    watch.add(read.partition->watchers());
+    watch.add(call.limits.from_replica() ? read.partition->replica_watchers() : read.partition->watchers());
     held.push_back(read.partition);
   }
   watch.add(broker.stop_watchers);
@@ -127,6 +142,23 @@ void read_and_wait(FetchCall& call) {
   broker.metrics.requests_waiting->add(-1);
 }
 
+std::int64_t bytes_of(const log::FileRange& range) { return static_cast<std::int64_t>(range.bytes); }
+
+// KIP-951: the leader from version 12 on, where it is from version 16 on.
+bool is_hinted(std::int16_t error) {
+  return error == wire(ErrorCode::not_leader_or_follower) || error == wire(ErrorCode::fenced_leader_epoch);
+}
+
+void hint_leader(const FetchCall& call, const FetchKey& key, protocol::FetchResponse::PartitionData& data,
+                 std::vector<NodeId>& leaders) {
+  constexpr std::int16_t first_with_leaders = 12;
+  constexpr std::int16_t first_with_endpoints = 16;
+  if (call.context.version < first_with_leaders || !is_hinted(data.error_code)) return;
+  const LeaderHint hint = leader_hint(call.context.broker, call.limits.naming, key.topic, key.topic_id, key.partition.value());
+  data.current_leader = {.leader_id = hint.leader.value(), .leader_epoch = hint.epoch.value()};
+  if (call.context.version >= first_with_endpoints && hint.leader != no_node) leaders.push_back(hint.leader);
+}
+
 void fill(protocol::FetchResponse::PartitionData& data, PartitionRead& read, const FetchCall& call,
           std::vector<log::FileRange>& files) {
   data.error_code = wire(read.error);
@@ -134,6 +166,7 @@ void fill(protocol::FetchResponse::PartitionData& data, PartitionRead& read, con
   data.last_stable_offset = read.last_stable.value();
   data.log_start_offset = read.log_start.value();
   data.aborted_transactions = std::nullopt;
+  data.preferred_read_replica = read.preferred.value();
   if (read.diverging) {
     data.diverging_epoch.epoch = read.diverging->epoch.value();
     data.diverging_epoch.end_offset = read.diverging->end_offset.value();
@@ -146,9 +179,14 @@ void fill(protocol::FetchResponse::PartitionData& data, PartitionRead& read, con
   }
   data.records = protocol::Records{};
   if (read.range.bytes > 0) {
+    if (read.listed) call.context.broker.leader_throttle.record(call.context.broker.world.now(), bytes_of(read.range));
     data.records = protocol::Records::external(read.range.bytes);
     files.push_back(std::move(read.range));
   }
+}
+
+bool must_be_told(const PartitionRead& read) {
+  return read.error != ErrorCode::none || read.diverging.has_value() || read.preferred != no_node;
 }
 
 // Partitions that the client is told of: all, or in a session those with news.
@@ -164,7 +202,7 @@ std::vector<bool> told(FetchCall& call) {
                                                        .log_start = read.log_start,
                                                        .last_stable = read.last_stable,
                                                        .has_records = read.range.bytes > 0,
-                                                       .has_error = read.error != ErrorCode::none || read.diverging});
+                                                       .has_error = must_be_told(read)});
     if (call.incremental) tell[i] = news;
     if (read.range.bytes > 0) with_records.push_back(state);
   }
@@ -175,6 +213,7 @@ std::vector<bool> told(FetchCall& call) {
 void build_response(FetchCall& call) {
   const std::vector<bool> tell = told(call);
   auto& topics = call.response.responses;
+  std::vector<NodeId> leaders;
   std::size_t used = 0;  // those of the last response are used again
   for (std::size_t i = 0; i < call.wanted.size(); ++i) {
     if (!tell[i]) continue;
@@ -189,9 +228,15 @@ void build_response(FetchCall& call) {
     auto& data = topics[used - 1].partitions.emplace_back();
     data.partition_index = key.partition.value();
     fill(data, call.pass.reads[i], call, call.context.files);
+    hint_leader(call, key, data, leaders);
     call.context.broker.metrics.error(data.error_code);
   }
   topics.resize(used);
+  call.response.node_endpoints.clear();
+  if (!leaders.empty()) {
+    list_leaders(*call.context.broker.image(), call.context.connection.listener->config.name, std::move(leaders),
+                 call.response.node_endpoints);
+  }
   call.response.session_id = call.session_id;
   call.context.broker.metrics.records_bytes_out->add(static_cast<std::uint64_t>(call.pass.bytes));
 }
@@ -211,7 +256,10 @@ Disposition handle(RequestContext& context) {
       std::min({static_cast<std::int64_t>(call.request.max_bytes), context.broker.config.fetch_max_bytes, response_bytes_max});
   call.limits.naming = context.version >= first_with_topic_ids ? TopicNaming::by_id : TopicNaming::by_name;
   call.limits.read_committed = call.request.isolation_level == 1;
-  call.limits.from_replica = call.request.replica_id >= 0 || call.request.replica_state.replica_id >= 0;
+  call.limits.followers_serve = context.version >= first_with_racks;
+  call.limits.rack = call.request.rack_id;
+  call.limits.replica = NodeId{std::max({call.request.replica_id, call.request.replica_state.replica_id, -1})};
+  call.limits.replica_epoch = BrokerEpoch{call.request.replica_state.replica_epoch};
   if (const ErrorCode error = enter_session(call); error != ErrorCode::none) {
     call.response.responses.clear();
     call.response.error_code = wire(error);

@@ -29,8 +29,27 @@ ErrorCode check_timestamp(std::int16_t version, std::int64_t timestamp) {
 
 using Found = std::expected<std::optional<log::TimestampOffset>, log::LogError>;
 
-Found look_up(log::Log& log, std::int64_t timestamp, bool read_committed) {
-  const Offset end = read_committed ? log.last_stable_offset() : log.high_watermark();
+// Who asks: it decides where the log ends.
+enum class Reader : std::uint8_t { consumer, committed_consumer, replica };
+
+Offset end_for(const log::Log& log, Reader reader) {
+  switch (reader) {
+    case Reader::consumer: return log.high_watermark();
+    case Reader::committed_consumer: return log.last_stable_offset();
+    case Reader::replica: break;
+  }
+  return log.log_end_offset();
+}
+
+// KIP-207: a new leader that has not committed anything of its epoch does not know yet how far its predecessors came. Whoever
+// asked before would see the end go back.
+bool is_available(const Found& found, std::int64_t timestamp, Offset end, Offset epoch_start) {
+  if (epoch_start <= end) return true;
+  if (timestamp == latest) return false;
+  return timestamp < 0 || (found && found->has_value());
+}
+
+Found look_up(log::Log& log, std::int64_t timestamp, Offset end) {
   const Offset start = log.log_start_offset();
   switch (timestamp) {
     case latest: return log::TimestampOffset{-1, end, log.latest_epoch()};
@@ -58,9 +77,21 @@ void answer_with(const Found& found, std::int16_t version, Answer& answer) {
   }
 }
 
+void look_up_for(Partition& partition, std::int64_t timestamp, Reader reader, std::int16_t version, Answer& answer) {
+  constexpr std::int16_t first_with_not_available = 5;
+  const Offset end = end_for(partition.log(), reader);
+  const Offset epoch_start = partition.epoch_start();
+  const Found found = look_up(partition.log(), timestamp, end);
+  if (is_available(found, timestamp, end, epoch_start)) return answer_with(found, version, answer);
+  answer.error_code =
+      wire(version >= first_with_not_available ? ErrorCode::offset_not_available : ErrorCode::leader_not_available);
+}
+
 Disposition handle(RequestContext& context) {
   protocol::ListOffsetsRequest request;
   if (!context.decode_body(request)) return Disposition::close;
+  const Reader consumer = request.isolation_level == 1 ? Reader::committed_consumer : Reader::consumer;
+  const Reader reader = request.replica_id >= 0 ? Reader::replica : consumer;
   protocol::ListOffsetsResponse response;
   std::set<std::pair<std::string_view, std::int32_t>> seen;
   for (const auto& topic : request.topics) {
@@ -77,12 +108,9 @@ Disposition handle(RequestContext& context) {
         found = find_partition(context.broker, TopicNaming::by_name, topic.name, {}, partition.partition_index);
         error = found.error;
       }
-      if (error == ErrorCode::none) error = check_leader_epoch(*found.partition, partition.current_leader_epoch);
+      if (error == ErrorCode::none) error = check_leads(*found.partition, partition.current_leader_epoch);
       answer.error_code = wire(error);
-      if (error == ErrorCode::none) {
-        answer_with(look_up(found.partition->log(), partition.timestamp, request.isolation_level == 1), context.version,
-                    answer);
-      }
+      if (error == ErrorCode::none) look_up_for(*found.partition, partition.timestamp, reader, context.version, answer);
       context.broker.metrics.error(answer.error_code);
     }
   }

@@ -2,9 +2,12 @@
 #include <algorithm>
 
 #include "broker/broker_state.h"
+#include "broker/cluster_nodes.h"
 #include "broker/handlers/handler.h"
 #include "broker/topic_lookup.h"
 #include "protocol/messages/metadata.h"
+#include "raft/controller/decision.h"
+#include "runtime/deadline.h"
 
 namespace squall::broker {
 namespace {
@@ -12,7 +15,19 @@ namespace {
 using protocol::ErrorCode;
 using Answer = protocol::MetadataResponse::MetadataResponseTopic;
 
-void describe(const BrokerState& broker, const TopicImage& topic, Answer& answer) {
+// Replicas that nobody can read: on brokers that are down, or in a directory of this one that has failed.
+std::vector<std::int32_t> offline_replicas(const BrokerState& broker, const MetadataImage& image,
+                                           const PartitionImage& partition, bool held_offline) {
+  std::vector<std::int32_t> offline;
+  for (const std::int32_t id : partition.replicas.ids()) {
+    const BrokerImage* replica = image.brokers.get(NodeId{id});
+    const bool ours = NodeId{id} == broker.config.node_id;
+    if (replica == nullptr || replica->fenced || (ours && held_offline)) offline.push_back(id);
+  }
+  return offline;
+}
+
+void describe(const BrokerState& broker, const MetadataImage& cluster, const TopicImage& topic, Answer& answer) {
   answer.name = topic.name;
   answer.topic_id = topic.id;
   answer.is_internal = topic.name == "__consumer_offsets" || topic.name == "__transaction_state";
@@ -24,11 +39,13 @@ void describe(const BrokerState& broker, const TopicImage& topic, Answer& answer
     partition.leader_epoch = image.leader_epoch.value();
     partition.replica_nodes = image.replicas.ids();
     partition.isr_nodes = image.in_sync_replicas.ids();
+    if (image.leader == no_node) partition.error_code = wire(ErrorCode::leader_not_available);
     const PartitionRef& held = broker.partitions->find(topic.name, partition.partition_index);
-    if (image.leader == broker.config.node_id && held != nullptr && !held->online()) {
+    const bool held_offline = held != nullptr && !held->online();
+    partition.offline_replicas = offline_replicas(broker, cluster, image, held_offline);
+    if (image.leader == no_node || (image.leader == broker.config.node_id && held_offline)) {
       partition.error_code = wire(ErrorCode::leader_not_available);
       partition.leader_id = -1;
-      partition.offline_replicas = {broker.config.node_id.value()};
     }
   }
 }
@@ -42,8 +59,10 @@ ErrorCode create_missing(BrokerState& broker, const std::vector<std::string>& na
     topic.num_partitions = -1;
     topic.replication_factor = -1;
   }
-  const auto created = broker.metadata->create_topics(request);
-  if (!created) return created.error();
+  constexpr Duration patience = std::chrono::seconds{5};
+  request.timeout_ms = static_cast<std::int32_t>(to_ms(patience));
+  const auto created = broker.controller_channel->ask(request, runtime::deadline_in(broker.world, patience));
+  if (!created) return ErrorCode::leader_not_available;
   for (const auto& topic : created->topics) {
     const auto code = static_cast<ErrorCode>(topic.error_code);
     errors[topic.name] = code == ErrorCode::topic_already_exists ? ErrorCode::none : code;
@@ -55,7 +74,7 @@ ErrorCode create_missing(BrokerState& broker, const std::vector<std::string>& na
 std::vector<std::string> missing_names(const MetadataImage& image, const protocol::MetadataRequest& request) {
   std::vector<std::string> names;
   for (const auto& topic : *request.topics) {
-    if (!topic.name || !topic.topic_id.is_zero() || image.find(*topic.name) != nullptr || check_topic_name(*topic.name))
+    if (!topic.name || !topic.topic_id.is_zero() || image.find(*topic.name) != nullptr || raft::check_topic_name(*topic.name))
       continue;
     if (std::ranges::find(names, *topic.name) == names.end()) names.push_back(*topic.name);
   }
@@ -66,23 +85,22 @@ void describe_wanted(RequestContext& context, const protocol::MetadataRequest& r
   BrokerState& broker = context.broker;
   std::map<std::string, ErrorCode, std::less<>> errors;
   const bool may_create = broker.config.auto_create_topics && request.allow_auto_topic_creation;
-  const std::vector<std::string> missing =
-      may_create ? missing_names(*broker.metadata->image(), request) : std::vector<std::string>{};
+  const std::vector<std::string> missing = may_create ? missing_names(*broker.image(), request) : std::vector<std::string>{};
   ErrorCode creation = ErrorCode::none;
   if (!missing.empty()) creation = create_missing(broker, missing, errors);
-  const auto image = broker.metadata->image();
+  const auto image = broker.image();
   for (const auto& wanted : *request.topics) {
     Answer& answer = response.topics.emplace_back();
     const bool by_id = !wanted.topic_id.is_zero();
     const MetadataImage::Topic topic = by_id ? image->find(wanted.topic_id) : image->find(wanted.name.value_or(""));
     if (topic != nullptr) {
-      describe(broker, *topic, answer);
+      describe(broker, *image, *topic, answer);
       continue;
     }
     answer.name = wanted.name;
     answer.topic_id = wanted.topic_id;
     ErrorCode error = by_id ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
-    if (!by_id && check_topic_name(wanted.name.value_or(""))) error = ErrorCode::invalid_topic_exception;
+    if (!by_id && raft::check_topic_name(wanted.name.value_or(""))) error = ErrorCode::invalid_topic_exception;
     if (const auto told = errors.find(wanted.name.value_or("")); told != errors.end() && told->second != ErrorCode::none) {
       error = told->second;
     }
@@ -94,26 +112,32 @@ void describe_wanted(RequestContext& context, const protocol::MetadataRequest& r
   }
 }
 
+void list_nodes(const MetadataImage& image, std::string_view listener, protocol::MetadataResponse& response) {
+  for (const ClusterNode& known : cluster_nodes(image, listener)) {
+    auto& node = response.brokers.emplace_back();
+    node.node_id = known.id.value();
+    node.host = known.endpoint->host;
+    node.port = known.endpoint->port;
+    node.rack = known.broker->rack;
+  }
+}
+
 Disposition handle(RequestContext& context) {
   BrokerState& broker = context.broker;
   protocol::MetadataRequest request;
   if (!context.decode_body(request)) return Disposition::close;
   protocol::MetadataResponse response;
   const ListenerState& listener = *context.connection.listener;
-  auto& self = response.brokers.emplace_back();
-  self.node_id = broker.config.node_id.value();
-  self.host = listener.advertised_host;
-  self.port = listener.advertised_port;
-  self.rack = broker.config.rack;
   response.cluster_id = broker.cluster_id;
   response.controller_id = broker.config.node_id.value();
   const bool all = !request.topics || (context.version == 0 && request.topics->empty());
   if (all) {
-    const auto image = broker.metadata->image();
-    for (const auto& [name, topic] : image->topics) describe(broker, *topic, response.topics.emplace_back());
+    const auto image = broker.image();
+    for (const auto& [name, topic] : image->topics) describe(broker, *image, *topic, response.topics.emplace_back());
   } else {
     describe_wanted(context, request, response);
   }
+  list_nodes(*broker.image(), listener.config.name, response);
   broker.world.charge(runtime::Cost::partition, response.topics.size());
   return context.answer(response);
 }

@@ -2,13 +2,13 @@
 #include "broker/broker_state.h"
 #include "broker/handlers/handler.h"
 #include "protocol/messages/api_versions.h"
-#include "raft/metadata/record_version.h"
+#include "raft/controller/decision.h"
 
 namespace squall::broker {
 namespace {
 
-void list_apis(protocol::ApiVersionsResponse& response) {
-  for (const ApiHandler* handler : api_handlers()) {
+void list_apis(const RequestContext& context, protocol::ApiVersionsResponse& response) {
+  for (const ApiHandler* handler : api_handlers(context.connection.listener->kind)) {
     auto& api = response.api_keys.emplace_back();
     api.api_key_ = handler->key;
     api.min_version = handler->advertised_min;
@@ -27,9 +27,9 @@ bool is_software_word(std::string_view text) {
 }
 
 void list_features(const BrokerState& broker, protocol::ApiVersionsResponse& response) {
-  response.supported_features.push_back(
-      {std::string{raft::metadata_version_feature}, raft::metadata_version_min, raft::metadata_version_max});
-  const auto& image = broker.metadata->image();
+  for (const auto& [name, levels] : raft::supported_features())
+    response.supported_features.push_back({name, levels.min, levels.max});
+  const auto& image = broker.image();
   for (const auto& [name, level] : image->features) {
     auto& feature = response.finalized_features.emplace_back();
     feature.name = name;
@@ -49,7 +49,7 @@ Disposition handle(RequestContext& context) {
     response.error_code = wire(protocol::ErrorCode::invalid_request);
     return context.answer(response);
   }
-  list_apis(response);
+  list_apis(context, response);
   list_features(context.broker, response);
   return context.answer(response);
 }
@@ -59,7 +59,7 @@ Disposition handle(RequestContext& context) {
 Disposition answer_unsupported_api_versions(RequestContext& context) {
   protocol::ApiVersionsResponse response;
   response.error_code = wire(protocol::ErrorCode::unsupported_version);
-  list_apis(response);
+  list_apis(context, response);
   const auto done = encode(context.response, 0, response);
   return done ? Disposition::respond : Disposition::close;
 }

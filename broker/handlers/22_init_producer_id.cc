@@ -17,7 +17,7 @@ Disposition handle(RequestContext& context) {
   if (request.transactional_id) {
     response.error_code =
         wire(request.transactional_id->empty() ? ErrorCode::invalid_request : ErrorCode::coordinator_not_available);
-  } else if (const auto id = context.broker.producer_ids.next(*context.broker.metadata)) {
+  } else if (const auto id = context.broker.producer_ids.next(context.broker)) {
     response.producer_id = id->value();
     response.producer_epoch = 0;
   } else {

@@ -22,7 +22,7 @@ Disposition handle(RequestContext& context) {
       answer.partition = partition.partition;
       const FoundPartition found = find_partition(context.broker, TopicNaming::by_name, topic.topic, {}, partition.partition);
       ErrorCode error = found.error;
-      if (error == ErrorCode::none) error = check_leader_epoch(*found.partition, partition.current_leader_epoch);
+      if (error == ErrorCode::none) error = check_leads(*found.partition, partition.current_leader_epoch);
       if (error == ErrorCode::none) {
         const log::Log& log = found.partition->log();
         log::EpochEnd end = log.end_offset_for_epoch(LeaderEpoch{partition.leader_epoch});

@@ -38,7 +38,7 @@ void add_synonym(Entry& entry, std::string_view name, std::optional<std::string>
 
 void describe_topic(const BrokerState& broker, const Resource& resource, const protocol::DescribeConfigsRequest& request,
                     Result& result) {
-  const auto image = broker.metadata->image();
+  const auto image = broker.image();
   const ConfigValues& set = image->config_of(ConfigResource::topic, resource.resource_name);
   for (const TopicConfigKey& row : topic_config_keys()) {
     if (!is_wanted(resource, row.key.name)) continue;
@@ -81,10 +81,10 @@ void describe(const BrokerState& broker, const Resource& resource, const protoco
               Result& result) {
   switch (static_cast<ConfigResource>(resource.resource_type)) {
     case ConfigResource::topic:
-      if (check_topic_name(resource.resource_name)) {
+      if (raft::check_topic_name(resource.resource_name)) {
         return refuse(result, ErrorCode::invalid_topic_exception, "The topic name is invalid.");
       }
-      if (broker.metadata->image()->find(resource.resource_name) == nullptr) {
+      if (broker.image()->find(resource.resource_name) == nullptr) {
         return refuse(result, ErrorCode::unknown_topic_or_partition, "The topic does not exist.");
       }
       return describe_topic(broker, resource, request, result);

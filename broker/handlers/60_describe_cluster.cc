@@ -1,5 +1,6 @@
 // DescribeCluster: the brokers, for admin clients.
 #include "broker/broker_state.h"
+#include "broker/cluster_nodes.h"
 #include "broker/handlers/handler.h"
 #include "protocol/messages/describe_cluster.h"
 
@@ -17,12 +18,18 @@ Disposition handle(RequestContext& context) {
   protocol::DescribeClusterResponse response;
   response.cluster_id = broker.cluster_id;
   if (request.endpoint_type == broker_endpoints) {
-    response.controller_id = broker.config.node_id.value();
-    auto& self = response.brokers.emplace_back();
-    self.broker_id = broker.config.node_id.value();
-    self.host = context.connection.listener->advertised_host;
-    self.port = context.connection.listener->advertised_port;
-    self.rack = broker.config.rack;
+    response.controller_id = broker.config.node_id.value();  // any broker does: it hands on what is the controller's
+    constexpr std::int16_t first_with_fenced = 2;
+    const bool with_fenced = context.version >= first_with_fenced && request.include_fenced_brokers;
+    const auto image = broker.image();
+    for (const ClusterNode& known : cluster_nodes(*image, context.connection.listener->config.name, with_fenced)) {
+      auto& node = response.brokers.emplace_back();
+      node.broker_id = known.id.value();
+      node.host = known.endpoint->host;
+      node.port = known.endpoint->port;
+      node.rack = known.broker->rack;
+      node.is_fenced = known.broker->fenced;
+    }
   } else if (request.endpoint_type == controller_endpoints) {
     response.error_code = wire(ErrorCode::mismatched_endpoint_type);
     response.error_message = "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER";

@@ -5,6 +5,7 @@
 #include "broker/broker_state.h"
 #include "broker/handlers/handler.h"
 #include "protocol/messages/describe_topic_partitions.h"
+#include "raft/controller/decision.h"
 
 namespace squall::broker {
 namespace {
@@ -48,7 +49,7 @@ std::optional<std::int32_t> describe(const TopicImage& topic, std::int32_t first
 Disposition handle(RequestContext& context) {
   Request request;
   if (!context.decode_body(request)) return Disposition::close;
-  const auto image = context.broker.metadata->image();
+  const auto image = context.broker.image();
   Response response;
   std::int64_t left = std::min<std::int64_t>(std::max(request.response_partition_limit, 1),
                                              context.broker.config.integer("max.request.partition.size.limit"));
@@ -63,7 +64,7 @@ Disposition handle(RequestContext& context) {
     if (topic == nullptr) {
       answer.name = name;
       answer.error_code =
-          wire(check_topic_name(name) ? ErrorCode::invalid_topic_exception : ErrorCode::unknown_topic_or_partition);
+          wire(raft::check_topic_name(name) ? ErrorCode::invalid_topic_exception : ErrorCode::unknown_topic_or_partition);
       context.broker.metrics.error(answer.error_code);
       continue;
     }

@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "broker/config_keys.h"
-#include "broker/controller_decisions.h"
+#include "raft/controller/decision.h"
 #include "broker/topic_config.h"
 #include "protocol/compression.h"
 #include "protocol/error_code.h"
@@ -105,8 +105,13 @@ TEST(Config, KafkasOwnSampleFileIsAccepted) {
       "num.network.threads=3\nlog.dirs=/tmp/kraft-combined-logs\nnum.partitions=1\nlog.retention.hours=168\n"
       "offsets.topic.replication.factor=1\ntransaction.state.log.min.isr=1\n");
   EXPECT_THAT(config.warnings, IsEmpty());
-  ASSERT_EQ(config.config.listeners.size(), 1U) << "the controller's listener is not opened";
+  ASSERT_EQ(config.config.listeners.size(), 1U);
   EXPECT_EQ(config.config.listeners[0].advertised_host, "localhost");
+  ASSERT_EQ(config.config.controller_listeners.size(), 1U);
+  EXPECT_EQ(config.config.controller_listeners[0].port, 9093);
+  EXPECT_EQ(config.config.inter_broker_listener, "PLAINTEXT");
+  EXPECT_THAT(config.config.bootstrap_servers, ElementsAre(runtime::Endpoint{"localhost", 9093}));
+  EXPECT_FALSE(config.config.is_alone());
   EXPECT_EQ(config.config.node_id, NodeId{7});
 }
 
@@ -126,7 +131,6 @@ TEST(Config, ABadValueIsAnErrorWithFileLineKeyAndRemedy) {
   EXPECT_THAT(error_of("num.partitions=0"), HasSubstr("from 1 to"));
   EXPECT_THAT(error_of("num.partitions=99999999999"), HasSubstr("from 1 to"));
   EXPECT_THAT(error_of("compression.type=brotli"), HasSubstr("must be one of"));
-  EXPECT_THAT(error_of("process.roles=broker"), HasSubstr("set it to 'broker,controller'"));
   EXPECT_THAT(error_of("log.cleaner.min.cleanable.ratio=1.5"), HasSubstr("must be a number"));
 }
 
@@ -137,6 +141,155 @@ TEST(Config, BadListenersAreErrors) {
   EXPECT_THAT(error_of("listeners=CONTROLLER://:9092"), HasSubstr("no listener of the broker role"));
   EXPECT_THAT(error_of("advertised.listeners=FOO://h:1"), HasSubstr("not one of the listeners"));
   EXPECT_THAT(error_of("listeners=PLAINTEXT://:1,PLAINTEXT://:2"), HasSubstr("repeats"));
+}
+
+TEST(NodeRoles, AnEmptyFileIsAQuorumOfItsOwn) {
+  const BrokerConfig config = parsed("").config;
+  EXPECT_TRUE(config.is_broker);
+  EXPECT_TRUE(config.is_controller);
+  EXPECT_TRUE(config.is_alone());
+  EXPECT_THAT(config.controller_listeners, IsEmpty());
+  EXPECT_EQ(config.inter_broker_listener, "PLAINTEXT");
+  EXPECT_EQ(config.controller_listener_name, "CONTROLLER");
+}
+
+TEST(NodeRoles, VotersAreReadAndOrderedById) {
+  const BrokerConfig config = parsed(
+                                  "process.roles=controller\nnode.id=102\nlisteners=CONTROLLER://c2:9093\n"
+                                  "controller.quorum.voters= 103@c3:9093 , 101@[::1]:9093,102@c2:9093\n")
+                                  .config;
+  EXPECT_FALSE(config.is_broker);
+  EXPECT_TRUE(config.is_controller);
+  EXPECT_FALSE(config.is_alone());
+  EXPECT_THAT(config.quorum_voters, ElementsAre(QuorumVoter{NodeId{101}, {"::1", 9093}}, QuorumVoter{NodeId{102}, {"c2", 9093}},
+                                                QuorumVoter{NodeId{103}, {"c3", 9093}}));
+  EXPECT_THAT(config.listeners, IsEmpty());
+  ASSERT_EQ(config.controller_listeners.size(), 1U);
+  EXPECT_EQ(config.controller_listeners[0].host, "c2");
+  EXPECT_EQ(config.inter_broker_listener, "");
+}
+
+TEST(NodeRoles, ABrokerFindsItsQuorumByBootstrapServers) {
+  const BrokerConfig config = parsed(
+                                  "process.roles=broker\nlisteners=PLAINTEXT://:9092,INTERNAL://:9094\n"
+                                  "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+                                  "inter.broker.listener.name=INTERNAL\ncontroller.quorum.bootstrap.servers=c2:9093,c1:9093\n")
+                                  .config;
+  EXPECT_FALSE(config.is_controller);
+  EXPECT_THAT(config.bootstrap_servers, ElementsAre(runtime::Endpoint{"c2", 9093}, runtime::Endpoint{"c1", 9093}))
+      << "in the order they were given";
+  EXPECT_EQ(config.listeners.size(), 2U);
+  EXPECT_EQ(config.inter_broker_listener, "INTERNAL");
+}
+
+TEST(NodeRoles, ControllerListenersAreAdvertisedToo) {
+  const BrokerConfig config =
+      parsed(
+          "listeners=PLAINTEXT://:9092,CTRL://:9093\ncontroller.listener.names=CTRL\n"
+          "advertised.listeners=PLAINTEXT://b:9092,CTRL://c:19093\ncontroller.quorum.voters=1@c:19093\n")
+          .config;
+  ASSERT_EQ(config.controller_listeners.size(), 1U) << "PLAINTEXT without a map, as in Kafka";
+  EXPECT_EQ(config.controller_listeners[0].advertised_host, "c");
+  EXPECT_EQ(config.controller_listeners[0].advertised_port, 19093);
+  EXPECT_EQ(config.controller_listener_name, "CTRL");
+}
+
+TEST(NodeRoles, WhatCannotFormAClusterIsRefused) {
+  const std::string both = "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\n";
+  const std::string broker = "process.roles=broker\n";
+  const std::string controller = "process.roles=controller\nlisteners=CONTROLLER://:9093\n";
+  const std::pair<std::string, std::string_view> rows[] = {
+      {"process.roles=", "process.roles: must name at least one of"},
+      {"process.roles=broker,zookeeper", "process.roles: must be words out of"},
+      {"process.roles=broker,broker", "process.roles: names a role twice"},
+      {broker, "process.roles: a node of only one role must know its quorum"},
+      {controller, "process.roles: a node of only one role must know its quorum"},
+      {both + "controller.quorum.voters=1@a:1\ncontroller.quorum.bootstrap.servers=a:1", "a quorum is static or not"},
+      {both + "controller.quorum.voters=1", "'1' is no voter; write each as id@host:port"},
+      {both + "controller.quorum.voters=a@b:1", "is no voter"},
+      {both + "controller.quorum.voters=-1@b:1", "is no voter"},
+      {both + "controller.quorum.voters=1@b", "is no voter"},
+      {both + "controller.quorum.voters=1@:9093", "is no voter"},
+      {both + "controller.quorum.voters=1@b:0", "is no voter"},
+      {both + "controller.quorum.voters=1@b:70000", "is no voter"},
+      {both + "controller.quorum.voters=1@::1:9093", "is no voter"},
+      {both + "controller.quorum.voters=1@a:1,1@b:1", "names voter 1 twice"},
+      {both + "controller.quorum.voters=1@a:1,2@a:1", "voters 1 and 2 cannot both listen on a:1"},
+      {both + "controller.quorum.voters=2@a:1,3@b:1", "the node id 1 must be included in the set of voters 2,3"},
+      {both + "controller.quorum.voters=1@a:1\ncontroller.quorum.auto.join.enable=true", "only a quorum that keeps its voters"},
+      {broker + "controller.quorum.voters=1@a:1,2@b:1", "the node id 1 must not be included in the set of voters 1,2"},
+      {broker + "controller.quorum.bootstrap.servers=a", "'a' is no address; write each as host:port"},
+      {broker + "controller.quorum.bootstrap.servers=,", "names no server"},
+      {broker + both + "controller.quorum.bootstrap.servers=a:1", "must not contain a listener of controller.listener.names"},
+      {broker + "controller.listener.names=\ncontroller.quorum.bootstrap.servers=a:1", "controller.listener.names: names no"},
+      {broker + "listener.security.protocol.map=PLAINTEXT:PLAINTEXT\ncontroller.quorum.bootstrap.servers=a:1",
+       "controller.listener.names: 'CONTROLLER' has security protocol unknown"},
+      {"process.roles=controller\ncontroller.quorum.voters=1@a:1", "listeners: must only contain listeners of controller"},
+      {"process.roles=controller\n" + both + "controller.quorum.voters=1@a:1", "must only contain listeners of controller"},
+      {"controller.quorum.voters=1@a:1,2@b:1", "'CONTROLLER' must appear in listeners"},
+      {"controller.quorum.bootstrap.servers=a:1", "'CONTROLLER' must appear in listeners"},
+      {"inter.broker.listener.name=CONTROLLER\n" + both, "is a listener of the controller role"},
+      {"inter.broker.listener.name=INTERNAL\n" + both,
+       "'INTERNAL' must be a listener name defined in advertised.listeners; the "
+       "valid options based on currently configured listeners are PLAINTEXT"},
+      {"advertised.listeners=PLAINTEXT://0.0.0.0:9092", "names no host that clients could connect to"},
+      {"advertised.listeners=PLAINTEXT://a:1,PLAINTEXT://b:1", "names 'PLAINTEXT' twice"},
+      {"replica.lag.time.max.ms=100", "replica.fetch.wait.max.ms: must be at most replica.lag.time.max.ms"},
+  };
+  for (const auto& [text, error] : rows) EXPECT_THAT(error_of(text), HasSubstr(error)) << text;
+}
+
+TEST(NodeRoles, AnErrorNamesTheLineOfItsKey) {
+  EXPECT_EQ(
+      error_of("listeners=PLAINTEXT://:9092,CONTROLLER://:9093\n\ncontroller.quorum.voters=2@a:9093\n"),
+      "server.properties:3: controller.quorum.voters: if process.roles contains the 'controller' role, the node id 1 must "
+      "be included in the set of voters 2");
+}
+
+TEST(NodeRoles, HeartbeatsThatOneLossMakesTooLateAreAWarning) {
+  EXPECT_THAT(parsed("broker.heartbeat.interval.ms=5000").warnings,
+              ElementsAre(HasSubstr("server.properties:1: broker.heartbeat.interval.ms: 5000 is more than half")));
+  EXPECT_THAT(parsed("broker.heartbeat.interval.ms=4500").warnings, IsEmpty());
+}
+
+TEST(NodeRoles, TimersAndSizesOfTheClusterHaveKafkasDefaults) {
+  const BrokerConfig config = parsed("").config;
+  const std::pair<std::string_view, std::int64_t> rows[] = {
+      {"controller.quorum.election.timeout.ms", 1000},
+      {"controller.quorum.fetch.timeout.ms", 2000},
+      {"controller.quorum.election.backoff.max.ms", 1000},
+      {"controller.quorum.append.linger.ms", 25},
+      {"controller.quorum.request.timeout.ms", 2000},
+      {"controller.quorum.retry.backoff.ms", 20},
+      {"metadata.log.segment.bytes", 1 << 30},
+      {"metadata.log.segment.ms", 604'800'000},
+      {"metadata.log.max.record.bytes.between.snapshots", 20 << 20},
+      {"metadata.log.max.snapshot.interval.ms", 3'600'000},
+      {"metadata.max.retention.bytes", 100 << 20},
+      {"metadata.max.retention.ms", 604'800'000},
+      {"metadata.max.idle.interval.ms", 500},
+      {"broker.heartbeat.interval.ms", 2000},
+      {"broker.session.timeout.ms", 9000},
+      {"initial.broker.registration.timeout.ms", 60'000},
+      {"replica.lag.time.max.ms", 30'000},
+      {"replica.fetch.max.bytes", 1 << 20},
+      {"replica.fetch.response.max.bytes", 10 << 20},
+      {"replica.fetch.min.bytes", 1},
+      {"replica.fetch.wait.max.ms", 500},
+      {"replica.fetch.backoff.ms", 1000},
+      {"num.replica.fetchers", 1},
+      {"leader.imbalance.check.interval.seconds", 300},
+      {"min.insync.replicas", 1},
+      {"default.replication.factor", 1},
+      {"replication.quota.window.num", 11},
+      {"replication.quota.window.size.seconds", 1},
+  };
+  for (const auto& [key, value] : rows) EXPECT_EQ(config.integer(key), value) << key;
+  EXPECT_FALSE(config.boolean("controller.quorum.auto.join.enable"));
+  EXPECT_FALSE(config.boolean("unclean.leader.election.enable"));
+  EXPECT_TRUE(config.boolean("auto.leader.rebalance.enable"));
+  EXPECT_TRUE(config.boolean("controlled.shutdown.enable"));
+  EXPECT_EQ(config.text("replica.selector.class"), std::nullopt);
 }
 
 TEST(Config, DirectoriesAreMadeAbsoluteAndMustDiffer) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "broker/lifecycle.h"
 #include "protocol/messages/principal.h"
 #include "protocol/reader.h"
 #include "tests/raft/shell/controller_cluster.h"
@@ -140,6 +141,41 @@ TEST_F(ControllerChannelTest, AChannelThatIsStoppedAnswersThoseWhoWait) {
     node.world->sleep_until(node.world->now() + 3s);
     EXPECT_EQ(refused, ErrorCode::not_controller);
   });
+}
+
+TEST_F(ControllerChannelTest, ABrokerLivesThroughAFailoverAndLeavesWithPermission) {
+  start(3);
+  const std::size_t first = wait_for_active();
+  ASSERT_LT(first, 3U);
+  const std::size_t other = (first + 1) % 3;
+  const auto crash = [&] {
+    live[first] = nullptr;
+    nodes[first]->crash();
+  };
+  with_channel(other, [&](Running& node, ControllerChannel& channel) {
+    LifecycleOptions options;
+    options.node_id = NodeId{7};
+    options.cluster_id = std::string{raft::test_cluster};
+    options.incarnation = Uuid{1, 7};
+    options.listeners = {{.listener = "PLAINTEXT", .host = "broker", .port = 9092}};
+    options.features = raft::test_features();
+    options.log_dirs = {Uuid{700, 1}};
+    BrokerLifecycle lifecycle{*node.world, LifecycleSurroundings::of(channel, *node.loader), options};
+    lifecycle.start();
+    lifecycle.set_ready();
+    ASSERT_TRUE(lifecycle.wait_until_unfenced(node.world->now() + 5s));
+    simulation.after(1ms, crash);
+    for (int second = 0; second < 30; ++second) {
+      node.world->sleep_until(node.world->now() + 1s);
+      const raft::BrokerImage* broker = node.loader->image()->brokers.get(NodeId{7});
+      ASSERT_NE(broker, nullptr);
+      EXPECT_TRUE(broker->is_active()) << "after " << second << " s";
+      EXPECT_EQ(broker->epoch, lifecycle.broker_epoch());
+    }
+    EXPECT_TRUE(lifecycle.begin_controlled_shutdown(node.world->now() + 10s));
+    lifecycle.stop();
+  });
+  EXPECT_THAT(failures, testing::IsEmpty());
 }
 
 TEST(PrincipalTest, StandsBehindItsVersion) {

@@ -14,7 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const auto& config = parsed->config;
-  if (config.log_dirs.empty() || config.listeners.empty()) std::abort();
+  if (config.log_dirs.empty() || !(config.is_broker || config.is_controller)) std::abort();
+  if (config.is_broker != !config.listeners.empty()) std::abort();
+  if (config.is_controller && config.controller_listeners.empty() && !config.is_alone()) std::abort();
   for (const auto& dir : config.log_dirs) {
     if (!dir.starts_with('/')) std::abort();
   }

@@ -1,4 +1,5 @@
-// A node that starts again belongs to the cluster that it belonged to: a crash or a power cut must never make a new, empty one.
+// All nodes are of one cluster, and one that starts again of the one that it belonged to: a crash or a power cut must never
+// make a new, empty one.
 #pragma once
 
 #include <map>
@@ -11,7 +12,7 @@ namespace squall::scenarios {
 
 class IdentityKept final : public Check {
  public:
-  IdentityKept() : Check("identity_kept", "A node that starts again is still of the same cluster.") {}
+  IdentityKept() : Check("identity_kept", "All nodes are of one cluster, and of the same one after each start.") {}
 
   // `node` has started as a member of `cluster`.
   void started(std::string_view node, std::string_view cluster, Instant at);

@@ -14,6 +14,7 @@ std::string show(Duration duration) { return show_quantity(duration.count(), Uni
 }  // namespace
 
 void StaysAvailable::on_acked(const History& history, const AckedBatch& batch) {
+  if (!possible_ || batch.sent < possible_since_) return;
   const Duration latency = batch.at - batch.sent;
   longest_latency_ = std::max(longest_latency_, latency);
   if (!bounds_.latency_max) return;
@@ -38,8 +39,9 @@ void StaysAvailable::stopped(std::size_t workload, Instant at) {
 
 void StaysAvailable::acknowledged(std::size_t workload, Instant at) {
   if (workload >= last_ack_.size() || !last_ack_[workload]) return;
-  const Duration gap = at - *last_ack_[workload];
+  const Duration gap = at - std::max(*last_ack_[workload], possible_since_);
   last_ack_[workload] = at;
+  if (!possible_) return;
   longest_gap_ = std::max(longest_gap_, gap);
   if (!bounds_.unavailable_max) return;
   count();
@@ -47,6 +49,11 @@ void StaysAvailable::acknowledged(std::size_t workload, Instant at) {
     violated(at, fmt::format("workload {} had nothing acknowledged for {}, but at most {} is expected", workload + 1, show(gap),
                              show(*bounds_.unavailable_max)));
   }
+}
+
+void StaysAvailable::possible(bool is, Instant at) {
+  if (is && !possible_) possible_since_ = at;
+  possible_ = is;
 }
 
 void StaysAvailable::works(const PartitionHistory& partition, Instant at) {

@@ -26,6 +26,10 @@ class StaysAvailable final : public Check {
   void stopped(std::size_t workload, Instant at);
   void acknowledged(std::size_t workload, Instant at);
 
+  // Whether so many nodes are up that the cluster can answer. While they are not, no bound runs; what was sent before they
+  // were has no bound at all.
+  void possible(bool is, Instant at);
+
   // All faults are lifted.
   void healed(Instant at) { healed_at_ = at; }
   // After the heal the partition took a write and showed it to a reader.
@@ -41,6 +45,8 @@ class StaysAvailable final : public Check {
   AvailabilityBounds bounds_;
   std::vector<std::optional<Instant>> last_ack_;  // by workload, while it sends
   std::optional<Instant> healed_at_;
+  bool possible_ = true;
+  Instant possible_since_{};
   Duration longest_latency_{};
   Duration longest_gap_{};
   Duration available_after_{};

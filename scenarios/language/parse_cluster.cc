@@ -41,13 +41,32 @@ void read_fixed_duration(Section& section, std::string_view key, Duration& into,
   }
 }
 
+void parse_nodes(Section& section, ClusterSpec& into) {
+  into.brokers = section.integer("brokers", {1, 64}).value_or(1);
+  into.controllers = section.integer("controllers", {0, 9}).value_or(0);
+  into.combined = section.flag("combined").value_or(false);
+  into.racks = section.integer("racks", {1, 64}).value_or(0);
+  const bool none = !section.has("controllers") || (section.raw().at("controllers").value<std::int64_t>() == 0);
+  if (into.combined && none) {
+    section.fail("combined", "needs `controllers`: so many of the brokers are controllers too");
+  } else if (into.brokers > 1 && none) {
+    section.fail("brokers", "needs `controllers` for more than one broker, such as controllers = 3");
+  }
+  if (into.combined && into.controllers > into.brokers) {
+    section.fail("controllers", fmt::format("must be at most {}: controllers that are combined are brokers", into.brokers));
+  }
+  if (into.racks > into.brokers) {
+    section.fail("racks", fmt::format("must be at most {}, the number of brokers", into.brokers));
+  }
+}
+
 }  // namespace
 
-ConfigEntries parse_config(Section& owner, std::vector<std::pair<std::string, Place>>* places) {
+ConfigEntries parse_config(Section& owner, std::string_view name, std::vector<std::pair<std::string, Place>>* places) {
   ConfigEntries entries;
-  const toml::table* table = owner.table("config");
+  const toml::table* table = owner.table(name);
   if (table == nullptr) return entries;
-  Section section{*table, owner.path_of("config"), owner.errors()};
+  Section section{*table, owner.path_of(name), owner.errors()};
   for (const auto& [key, node] : *table) {
     auto value = value_of(node, Unit::word);
     if (!value) {
@@ -64,15 +83,10 @@ void parse_cluster(Section section, ClusterSpec& into) {
   if (const auto plane = section.value("control_plane", Unit::word, {}, control_planes)) {
     into.control_plane = plane->to_string();
     if (into.control_plane == "zookeeper") {
-      section.fail("control_plane", "only \"kraft\" is simulated: one node that is broker and controller");
+      section.fail("control_plane", "only \"kraft\" is simulated");
     }
   }
-  for (const std::string_view key : {"brokers", "controllers"}) {
-    const auto count = section.integer(key, {1, 1'000});
-    if (count && *count != 1) {
-      section.fail(key, fmt::format("must be 1: a cluster is one node that is broker and controller, without replication"));
-    }
-  }
+  parse_nodes(section, into);
   if (const auto hardware = section.value("hardware", Unit::word, {}, hardware_profile_names())) {
     into.hardware = hardware->to_string();
   }
@@ -80,7 +94,9 @@ void parse_cluster(Section section, ClusterSpec& into) {
   section.read("disk_size", Unit::bytes, into.disk_size, {1 << 20, INT64_MAX});
   section.read("page_cache", Unit::bytes, into.page_cache, {1 << 16, INT64_MAX});
   section.read("clock_skew", Unit::duration, into.clock_skew);
-  into.config = parse_config(section, &into.config_places);
+  into.config = parse_config(section, "config", &into.config_places);
+  into.broker_config = parse_config(section, "broker_config", &into.broker_config_places);
+  into.controller_config = parse_config(section, "controller_config", &into.controller_config_places);
   section.finish();
 }
 
@@ -90,10 +106,9 @@ TopicSpec parse_topic(Section section) {
   section.require("name", "the name of the topic");
   topic.name = section.text("name").value_or("");
   section.read("partitions", Unit::count, topic.partitions, {1, 10'000});
-  if (const auto replication = section.integer("replication", {1, 1'000}); replication && *replication != 1) {
-    section.fail("replication", "must be 1: the cluster has one broker");
-  }
-  topic.config = parse_config(section, &topic.config_places);
+  topic.replication = section.integer("replication", {1, 64}).value_or(1);
+  if (const toml::node* replication = section.node("replication")) topic.replication_place = place_of(*replication);
+  topic.config = parse_config(section, "config", &topic.config_places);
   section.finish();
   return topic;
 }

@@ -83,11 +83,13 @@ std::optional<Selector> parse_selector(Section& section, const ParameterInfo& in
     section.fail(info.name, selector.error());
     return std::nullopt;
   }
-  if (info.kind == ParameterKind::broker && !selector->is_broker()) {
-    section.fail(info.name, fmt::format("\"{}\" may name a client, but this fault strikes brokers", selector->to_string()));
+  if (info.kind == ParameterKind::broker && !selector->is_server()) {
+    section.fail(info.name, fmt::format("\"{}\" may name a client, but this fault strikes brokers and controllers",
+                                        selector->to_string()));
   }
   if (info.kind == ParameterKind::client && !selector->is_client()) {
-    section.fail(info.name, fmt::format("\"{}\" may name a broker, but this fault strikes clients", selector->to_string()));
+    section.fail(info.name,
+                 fmt::format("\"{}\" may name a broker or controller, but this fault strikes clients", selector->to_string()));
   }
   return *selector;
 }

@@ -13,7 +13,8 @@ void parse_cluster(Section section, ClusterSpec& into);
 [[nodiscard]] SwarmSpec parse_swarm(Section section);
 void parse_expect(Section section, ExpectSpec& into);
 void parse_run(Section section, RunSpec& into);
-[[nodiscard]] ConfigEntries parse_config(Section& owner, std::vector<std::pair<std::string, Place>>* places);
+[[nodiscard]] ConfigEntries parse_config(Section& owner, std::string_view key,
+                                         std::vector<std::pair<std::string, Place>>* places);
 
 // What is only seen when the whole file is: names that refer to each other.
 void check_references(Scenario& scenario, ErrorSink& errors);

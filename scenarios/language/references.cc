@@ -20,6 +20,10 @@ void check_topics(const Scenario& scenario, ErrorSink& errors) {
     if (!seen.insert(topic.name).second) {
       errors.report(topic.place, "topic", fmt::format("\"{}\" is described twice", topic.name));
     }
+    if (topic.replication > scenario.cluster.brokers) {
+      errors.report(topic.replication_place, fmt::format("topic \"{}\".replication", topic.name),
+                    fmt::format("must be at most {}, the number of brokers", scenario.cluster.brokers));
+    }
   }
   const std::vector<std::string_view> names = topic_names(scenario);
   for (const WorkloadSpec& workload : scenario.workloads) {
@@ -74,28 +78,50 @@ void check_chains(const Scenario& scenario, ErrorSink& errors) {
   }
 }
 
+std::string counted(std::int64_t count, std::string_view what) {
+  return count == 1 ? fmt::format("one {}", what) : fmt::format("{} {}s", count, what);
+}
+
+void check_server(const Scenario& scenario, Place place, const std::string& key, const Selector& selector, ErrorSink& errors) {
+  using enum Selector::Kind;
+  const ClusterSpec& cluster = scenario.cluster;
+  const auto absent = [&](std::int64_t count, std::string_view what) {
+    errors.report(place, key,
+                  fmt::format("there is no {}: the cluster has {}", selector.to_string(),
+                              count == 0 ? fmt::format("no {}s", what) : counted(count, what)));
+  };
+  if (selector.kind == broker && selector.number > cluster.brokers) absent(cluster.brokers, "broker");
+  if (selector.kind == controller && selector.number > cluster.controller_count()) {
+    absent(cluster.controller_count(), "controller");
+  }
+  if (selector.kind == standby_controller && cluster.controller_count() < 2) absent(1, "controller");
+  if (selector.kind == rack && selector.number > cluster.racks) absent(cluster.racks, "rack");
+}
+
+void check_replica(const Scenario& scenario, Place place, const std::string& key, const Selector& selector, ErrorSink& errors) {
+  const auto topic = std::ranges::find(scenario.topics, selector.topic, &TopicSpec::name);
+  if (topic == scenario.topics.end()) {
+    errors.report(
+        place, key,
+        fmt::format("there is no [[topic]] \"{}\"{}", selector.topic, suggestion(selector.topic, topic_names(scenario))));
+  } else if (selector.partition >= topic->partitions.greatest()) {
+    errors.report(place, key, fmt::format("{} has no partition {}", selector.topic, selector.partition));
+  } else if (selector.kind != Selector::Kind::leader && topic->replication < 2) {
+    errors.report(place, key, fmt::format("{} has no followers: its replication is 1", selector.topic));
+  }
+}
+
 void check_selector(const Scenario& scenario, const FaultSpec& fault, std::string_view parameter, const Selector& selector,
                     ErrorSink& errors) {
   const std::string key = fmt::format("fault \"{}\".{}", fault.name, parameter);
   const auto given = std::ranges::find(fault.selector_places, parameter, &std::pair<std::string_view, Place>::first);
   const Place place = given == fault.selector_places.end() ? fault.place : given->second;
-  if (selector.kind == Selector::Kind::broker && selector.number > scenario.cluster.brokers) {
-    errors.report(place, key, fmt::format("there is no {}: the cluster has one broker", selector.to_string()));
-  }
+  check_server(scenario, place, key, selector, errors);
   if (selector.kind == Selector::Kind::client && selector.number > client_count(scenario)) {
     errors.report(place, key,
                   fmt::format("there is no {}: the workloads have {} clients", selector.to_string(), client_count(scenario)));
   }
-  if (selector.kind == Selector::Kind::leader) {
-    const auto topic = std::ranges::find(scenario.topics, selector.topic, &TopicSpec::name);
-    if (topic == scenario.topics.end()) {
-      errors.report(
-          place, key,
-          fmt::format("there is no [[topic]] \"{}\"{}", selector.topic, suggestion(selector.topic, topic_names(scenario))));
-    } else if (selector.partition >= topic->partitions.greatest()) {
-      errors.report(place, key, fmt::format("{} has no partition {}", selector.topic, selector.partition));
-    }
-  }
+  if (selector.is_replica()) check_replica(scenario, place, key, selector, errors);
   if (selector.kind == Selector::Kind::workload_client &&
       std::ranges::find(scenario.workloads, selector.topic, &WorkloadSpec::name) == scenario.workloads.end()) {
     std::vector<std::string_view> names;

@@ -19,22 +19,37 @@ namespace squall::scenarios {
 
 using ConfigEntries = std::vector<std::pair<std::string, Value>>;  // in the order of the file; Unit::word
 
+// `[cluster]` describes nodes: without controllers the one broker is a controller too; else the controllers are nodes of their
+// own, or, if `combined`, the first of the brokers.
 struct ClusterSpec {
   std::string control_plane = "kraft";
   std::int64_t brokers = 1;
+  std::int64_t controllers = 0;
+  bool combined = false;
+  std::int64_t racks = 0;  // over which nodes are spread; 0: they have none
   std::string hardware = "nvme-10g";
-  ConfigEntries config;
+  ConfigEntries config;                        // of every node
+  ConfigEntries broker_config;                 // of those with the broker role; wins over `config`
+  ConfigEntries controller_config;             // of those with the controller role
   Value disks = Value::fixed(1, Unit::count);  // log directories of each broker, each on a disk of its own
   std::optional<Value> page_cache;
-  std::optional<Value> clock_skew;                           // of each broker's wall clock
-  std::optional<Value> disk_size;                            // else as the hardware profile says
-  std::vector<std::pair<std::string, Place>> config_places;  // where each key of `config` stands
+  std::optional<Value> clock_skew;  // of each broker's wall clock
+  std::optional<Value> disk_size;   // else as the hardware profile says
+  // Where each key of `config`, `broker_config` and `controller_config` stands.
+  std::vector<std::pair<std::string, Place>> config_places;
+  std::vector<std::pair<std::string, Place>> broker_config_places;
+  std::vector<std::pair<std::string, Place>> controller_config_places;
+
+  [[nodiscard]] bool dedicated_controllers() const { return controllers > 0 && !combined; }
+  // Nodes with the controller role.
+  [[nodiscard]] std::int64_t controller_count() const { return controllers > 0 ? controllers : 1; }
 };
 
 struct TopicSpec {
   std::string name;
   Value partitions = Value::fixed(1, Unit::count);
   std::int64_t replication = 1;
+  Place replication_place;
   ConfigEntries config;
   std::vector<std::pair<std::string, Place>> config_places;  // where each key of `config` stands
   Place place;
@@ -50,8 +65,10 @@ enum class AdminOperation : std::uint8_t {
   alter_config,
   describe,
   list_offsets,
+  reassign,
+  elect_leader,
 };
-inline constexpr std::size_t admin_operation_count = 7;
+inline constexpr std::size_t admin_operation_count = 9;
 [[nodiscard]] std::span<const std::string_view> admin_operation_names();
 
 // One `[[workload]]`. Members that the kind does not use keep their defaults.

@@ -1,10 +1,12 @@
 // Selectors: which nodes a fault strikes. Parsed when the scenario is read, resolved when the fault fires.
 //
-//   broker.2   any.broker   all.brokers   client.3   any.client   all.clients   any.node
-//   controller.active   leader(orders/0)
+//   broker.2       any.broker       all.brokers        client.3   any.client   all.clients
+//   controller.1   any.controller   all.controllers    controller.active   controller.standby
+//   any.server     all.servers      any.node           all.nodes           rack.1
+//   leader(orders/0)   follower(orders/0)   in_sync_follower(orders/0)     client(produce orders)
 //
-// Brokers and clients are counted from 1, as `node.id` is; clients in the order of the workloads that they belong to, or by
-// workload: `client(orders)` is any client of the workload of that name.
+// Brokers, controllers, racks and clients are counted from 1; clients in the order of the workloads that they belong to, or by
+// workload: `client(orders)` is any client of the workload of that name. A server is a broker or a controller.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +29,18 @@ struct Selector {
     all_clients,
     any_node,
     all_nodes,
+    controller,  // number
+    any_controller,
+    all_controllers,
     active_controller,
-    leader,           // topic, partition
-    workload_client,  // topic: the name of the workload
+    standby_controller,  // one that is up and not active
+    any_server,
+    all_servers,
+    rack,              // number; all servers in it
+    leader,            // topic, partition
+    follower,          // topic, partition; one replica that does not lead
+    in_sync_follower,  // one of those that are in sync
+    workload_client,   // topic: the name of the workload
   };
   Kind kind = Kind::any_broker;
   std::int32_t number = 0;
@@ -38,8 +49,12 @@ struct Selector {
 
   [[nodiscard]] static std::expected<Selector, std::string> parse(std::string_view text);
   [[nodiscard]] std::string to_string() const;
-  // Whether it can only ever name brokers.
-  [[nodiscard]] bool is_broker() const;
+  // Whether it can only ever name brokers and controllers.
+  [[nodiscard]] bool is_server() const;
+  // Whether it names a replica of a partition.
+  [[nodiscard]] bool is_replica() const {
+    return kind == Kind::leader || kind == Kind::follower || kind == Kind::in_sync_follower;
+  }
   [[nodiscard]] bool is_client() const;
 };
 
@@ -48,11 +63,17 @@ class Roles {
  public:
   virtual ~Roles() = default;
   [[nodiscard]] virtual std::vector<std::size_t> brokers() const = 0;
+  // Those with the controller role; they may be brokers too.
+  [[nodiscard]] virtual std::vector<std::size_t> controllers() const = 0;
+  [[nodiscard]] virtual std::vector<std::size_t> rack(std::int32_t number) const = 0;
   [[nodiscard]] virtual std::vector<std::size_t> clients() const = 0;
   [[nodiscard]] virtual std::vector<std::size_t> clients_of(std::string_view workload) const = 0;
   // Empty when there is none at this moment.
   [[nodiscard]] virtual std::vector<std::size_t> active_controller() const = 0;
+  [[nodiscard]] virtual std::vector<std::size_t> standby_controllers() const = 0;
   [[nodiscard]] virtual std::vector<std::size_t> leader(std::string_view topic, std::int32_t partition) const = 0;
+  [[nodiscard]] virtual std::vector<std::size_t> followers(std::string_view topic, std::int32_t partition,
+                                                           bool in_sync) const = 0;
 };
 
 // The nodes that `selector` names now; `any` draws from `random`. Empty: no node has that role at this moment.

@@ -7,11 +7,11 @@
 namespace squall::scenarios {
 namespace {
 
-constexpr ParameterInfo broker{"node", ParameterKind::broker, Unit::word, "any.broker", "the broker it strikes"};
-constexpr ParameterInfo node{"node", ParameterKind::node, Unit::word, "any.broker", "the node it strikes"};
+constexpr ParameterInfo broker{"node", ParameterKind::broker, Unit::word, "any.broker", "the broker or controller it strikes"};
+constexpr ParameterInfo node{"node", ParameterKind::node, Unit::word, "any.broker", "the nodes it strikes"};
 constexpr ParameterInfo client{"node", ParameterKind::client, Unit::word, "any.client", "the client it strikes"};
-constexpr ParameterInfo from{"from", ParameterKind::node, Unit::word, "any.client", "one end of the link"};
-constexpr ParameterInfo to{"to", ParameterKind::node, Unit::word, "any.broker", "the other end"};
+constexpr ParameterInfo from{"from", ParameterKind::node, Unit::word, "any.client", "the nodes at one end"};
+constexpr ParameterInfo to{"to", ParameterKind::node, Unit::word, "any.broker", "those at the other"};
 constexpr ParameterInfo one_way{"one_way", ParameterKind::flag, Unit::word, "false", "only from `from` to `to`"};
 
 constexpr ParameterInfo lasts(std::string_view fallback) {
@@ -38,18 +38,25 @@ constexpr std::array partition{
     from, to, one_way,
     ParameterInfo{"mode", ParameterKind::value, Unit::word, "black_hole", "what becomes of what is sent", partition_modes},
     lasts("2s")};
-constexpr std::array latency{from, to, ParameterInfo{"add", ParameterKind::value, Unit::duration, "50ms", "added to each way"},
+constexpr std::array latency{from,
+                             to,
+                             one_way,
+                             ParameterInfo{"add", ParameterKind::value, Unit::duration, "50ms", "added to each way"},
                              ParameterInfo{"jitter", ParameterKind::value, Unit::duration, "0s", "drawn on top, up to this"},
                              lasts("2s")};
-constexpr std::array loss{from, to,
+constexpr std::array loss{from, to, one_way,
                           ParameterInfo{"rate", ParameterKind::value, Unit::probability, "5%", "of packets, sent again later"},
                           lasts("2s")};
 constexpr std::array link{from, to};
-constexpr std::array clog{from, to, lasts("1s")};
+constexpr std::array clog{from, to, one_way, lasts("1s")};
 constexpr std::array bandwidth{node, ParameterInfo{"limit", ParameterKind::value, Unit::bytes, "1MB", "bytes a second"},
                                lasts("2s")};
-constexpr std::array flapping{from, to, ParameterInfo{"up", ParameterKind::value, Unit::duration, "200ms", "up for"},
-                              ParameterInfo{"down", ParameterKind::value, Unit::duration, "200ms", "down for"}, lasts("3s")};
+constexpr std::array flapping{from,
+                              to,
+                              one_way,
+                              ParameterInfo{"up", ParameterKind::value, Unit::duration, "200ms", "up for"},
+                              ParameterInfo{"down", ParameterKind::value, Unit::duration, "200ms", "down for"},
+                              lasts("3s")};
 constexpr std::array disk_stall{broker, lasts("1s")};
 constexpr std::array disk_slow{broker, ParameterInfo{"factor", ParameterKind::value, Unit::factor, "10x", "how much slower"},
                                lasts("2s")};
@@ -83,7 +90,7 @@ constexpr std::array<FaultInfo, fault_kind_count> faults{{
      power_cut},
     {FaultKind::restart, "restart", Harm::none, "a clean stop, then a start", crash},
     {FaultKind::slow_cpu, "slow_cpu", Harm::none, "all work takes longer", slow_cpu},
-    {FaultKind::partition, "partition", Harm::none, "nothing passes between two nodes", partition},
+    {FaultKind::partition, "partition", Harm::none, "nothing passes between two nodes, or two sets of nodes", partition},
     {FaultKind::latency, "latency", Harm::none, "the link becomes slower", latency},
     {FaultKind::loss, "loss", Harm::none, "packets are lost and sent again: late, not gone", loss},
     {FaultKind::reset, "reset", Harm::none, "all connections between two nodes are reset", link},

@@ -44,8 +44,8 @@ enum class FaultKind : std::uint8_t {
 };
 inline constexpr std::size_t fault_kind_count = static_cast<std::size_t>(FaultKind::kill_client) + 1;
 
-// What a fault may cost, when the node that it strikes holds the only replica. The atlas turns it into what the checks may
-// still demand.
+// What a fault may cost, when no other replica holds what the node that it strikes held. The atlas turns it into what the
+// checks may still demand.
 enum class Harm : std::uint8_t {
   none,      // nothing acknowledged may be lost
   unsynced,  // what the flush policy had not yet promised may be lost

@@ -1,6 +1,7 @@
 #include "scenarios/run/atlas.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace squall::scenarios {
 namespace {
@@ -8,11 +9,8 @@ namespace {
 // The scheduler of flushes, the sync itself, and acknowledgements under way.
 constexpr Duration flush_slack = std::chrono::seconds{1};
 
-std::optional<std::string> find_key(const DrawnConfig& config, std::string_view key) {
-  const auto found = std::ranges::find(config, key, &std::pair<std::string, std::string>::first);
-  if (found == config.end()) return std::nullopt;
-  return found->second;
-}
+// How long after its return a replica may still be called in sync for what it was before: until it has registered anew.
+constexpr Duration stale_for = std::chrono::seconds{5};
 
 std::optional<std::int64_t> number(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
@@ -22,21 +20,12 @@ std::optional<std::int64_t> number(const std::optional<std::string>& text) {
 
 }  // namespace
 
-std::optional<std::string> Atlas::config(std::string_view topic, std::string_view topic_key,
-                                         std::string_view broker_key) const {
-  const auto found = std::ranges::find(plan_.topics, topic, &TopicPlan::name);
-  if (found != plan_.topics.end()) {
-    if (auto value = find_key(found->config, topic_key)) return value;
-  }
-  return find_key(plan_.broker_config, broker_key);
-}
-
 FlushPolicy Atlas::policy_of(std::string_view topic) const {
   FlushPolicy policy;
-  policy.messages = number(config(topic, "flush.messages", "log.flush.interval.messages"));
-  const auto interval = number(config(topic, "flush.ms", "log.flush.interval.ms"));
+  policy.messages = number(plan_.topic_value(topic, "flush.messages", "log.flush.interval.messages"));
+  const auto interval = number(plan_.topic_value(topic, "flush.ms", "log.flush.interval.ms"));
   if (!interval) return policy;
-  const auto period = number(find_key(plan_.broker_config, "log.flush.scheduler.interval.ms"));
+  const auto period = number(plan_.broker_value("log.flush.scheduler.interval.ms"));
   // The scheduler looks once a period; without one it never looks.
   if (period) policy.interval = std::chrono::milliseconds{*interval + *period};
   return policy;
@@ -54,23 +43,92 @@ std::int64_t Atlas::promised(const PartitionHistory& partition, Instant now) con
   return floor;
 }
 
-void Atlas::struck(Harm harm, Instant now) {
-  History& history = checks_.history();
-  if (harm == Harm::none) return;
-  if (harm == Harm::stored) {
-    stored_harm_ = true;
-    checks_.metadata().forget_all();
-    checks_.identity().forget();
+std::optional<PartitionView> Atlas::seen(PartitionId id) {
+  const PartitionHistory& history = checks_.history().partition(id);
+  if (auto now = view_ == nullptr ? std::nullopt : view_->partition(history.topic(), history.partition())) {
+    last_seen_[id] = std::move(*now);
   }
-  for (PartitionId id = 0; id < history.size(); ++id) {
-    PartitionHistory& partition = history.partition(id);
-    partition.excuse(stored_harm_ ? 0 : promised(partition, now), end_of_time);
+  const auto last = last_seen_.find(id);
+  return last == last_seen_.end() ? std::nullopt : std::optional{last->second};
+}
+
+bool Atlas::another_is_clean(PartitionId id, const PartitionView& partition, NodeId struck, Instant now) const {
+  return std::ranges::any_of(partition.in_sync, [&](NodeId replica) {
+    if (replica == struck) return false;
+    const auto harmed = unclean_.find({id, replica});
+    return harmed == unclean_.end() || (harmed->second && now >= *harmed->second + stale_for);
+  });
+}
+
+void Atlas::lose_metadata_with(NodeId server) {
+  const auto plan = std::ranges::find(plan_.servers, server, &ServerPlan::id);
+  if (plan != plan_.servers.end() && !plan->is_controller) return;
+  lost_controllers_.insert(server);
+  if (2 * static_cast<std::int64_t>(lost_controllers_.size()) < plan_.controller_count()) return;
+  checks_.metadata().forget_all();
+  checks_.identity().forget();
+  // With its metadata a topic may be gone, and be made anew.
+  for (PartitionId id = 0; id < checks_.history().size(); ++id) {
+    damaged_.insert(id);
+    excuse(id, 0);
   }
 }
 
-void Atlas::recovered(Instant now) {
+void Atlas::begin() {
+  constexpr std::string_view key = "unclean.leader.election.enable";
+  for (PartitionId id = 0; id < checks_.history().size(); ++id) {
+    const std::string& topic = checks_.history().partition(id).topic();
+    if (plan_.replication_of(topic) < 2 || plan_.topic_value(topic, key, key) != "true") continue;
+    damaged_.insert(id);
+    excuse(id, 0);
+  }
+}
+
+void Atlas::struck(Harm harm, NodeId server, Instant now) {
+  if (harm == Harm::none) return;
+  if (harm == Harm::stored) {
+    stored_harm_ = true;
+    lose_metadata_with(server);
+  }
+  for (PartitionId id = 0; id < checks_.history().size(); ++id) {
+    const PartitionHistory& history = checks_.history().partition(id);
+    const auto partition = seen(id);
+    if (partition && std::ranges::find(partition->replicas, server) == partition->replicas.end()) continue;
+    const bool gone = harm == Harm::stored || damaged_.contains(id);
+    const std::int64_t floor = gone ? 0 : promised(history, now);
+    unclean_[{id, server}] = std::nullopt;
+    if (partition && !damaged_.contains(id) && another_is_clean(id, *partition, server, now)) continue;
+    excuse(id, floor);
+    if (damaged_.contains(id)) continue;
+    // Whoever of them returns first may lead, and what it has is what counts from then on.
+    const std::vector<NodeId> waited_for = partition ? partition->in_sync : std::vector<NodeId>{server};
+    for (const NodeId one : waited_for) excused_until_[one].insert(id);
+    excused_until_[server].insert(id);
+  }
+}
+
+void Atlas::damaged(NodeId server) {
+  stored_harm_ = true;
+  lose_metadata_with(server);
+  for (PartitionId id = 0; id < checks_.history().size(); ++id) {
+    const auto partition = seen(id);
+    if (partition && std::ranges::find(partition->replicas, server) == partition->replicas.end()) continue;
+    damaged_.insert(id);
+    excuse(id, 0);
+  }
+}
+
+void Atlas::recovered(NodeId server, Instant now) {
+  for (auto& [replica, served] : unclean_) {
+    if (replica.second == server && !served) served = now;
+  }
+  const auto waiting = excused_until_.find(server);
+  if (waiting == excused_until_.end()) return;
   // Damage to what is stored comes to light at any time later.
-  if (!stored_harm_) checks_.history().end_excuses(now);
+  for (const PartitionId id : waiting->second) {
+    if (!damaged_.contains(id)) checks_.history().partition(id).end_excuse(now);
+  }
+  excused_until_.erase(waiting);
 }
 
 void Atlas::slowed(Instant now, Instant until) {

@@ -1,7 +1,8 @@
-// The fault atlas: which acknowledged records a fault may cost, given what the flush policy promises.
+// The fault atlas: which acknowledged records a fault may cost, given what the flush policy promises and who else has them.
 //
-// With one replica each record has one home, so a fault that destroys it asks for the impossible unless the checks know. What
-// is still demanded:
+// A record acknowledged with acks=all is on every replica that is in sync. It may be lost only if none of them kept it: while
+// one clean replica lives, everything is demanded. A replica is clean unless a fault took away what it had not flushed, and it
+// has not been back in sync since. Of the last one it depends on the fault what is still demanded:
 //   crash, restart, pause, …      everything: the page cache survives.
 //   power cut                     what the policy promised to have flushed:
 //                                   flush.messages = 1   all that was acknowledged
@@ -10,16 +11,21 @@
 //                                   neither              nothing
 //   failed sync                   as at a power cut, for the page cache may forget what such a sync should have saved; the
 //                                 broker starts again on the same machine, and must not trust what its page cache shows
-//   bit rot, phantom writes, …    nothing of what is stored, but damage must be detected, not served
 //   wiped disk                    nothing
+// Bit rot, phantom writes, … on any replica: nothing of what is stored, but damage must be detected, not served.
+//
+// Metadata is flushed before it is acknowledged: it is demanded until a majority of the controllers has been wiped or damaged.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
-#include <string>
+#include <set>
 #include <string_view>
+#include <utility>
 
 #include "scenarios/checks/check_set.h"
+#include "scenarios/run/cluster_view.h"
 #include "scenarios/run/plan.h"
 
 namespace squall::scenarios {
@@ -33,30 +39,48 @@ class Atlas {
  public:
   Atlas(const Plan& plan, CheckSet& checks) : plan_{plan}, checks_{checks} {}
 
+  // Who is in sync is seen through `view`, which outlives the atlas.
+  void look_through(const ClusterView& view) { view_ = &view; }
+
   [[nodiscard]] FlushPolicy policy_of(std::string_view topic) const;
-  // The offset below which `partition` must survive a power cut at `now`.
+  // The offset below which a replica of `partition` that is in sync survives a power cut at `now`.
   [[nodiscard]] std::int64_t promised(const PartitionHistory& partition, Instant now) const;
 
-  // A fault of this harm strikes the broker now. What it may cost is excused until `recovered`.
-  void struck(Harm harm, Instant now);
-  // The broker serves again.
-  void recovered(Instant now);
+  // The declared topics are there. Where a replica out of sync may lead, nothing is demanded.
+  void begin();
+  // A server goes down now by a fault of this harm. What that may cost is excused until it is `recovered`.
+  void struck(Harm harm, NodeId server, Instant now);
+  // What the server has stored is damaged, and may be found to be at any time.
+  void damaged(NodeId server);
+  // The server serves again.
+  void recovered(NodeId server, Instant now);
   // Flushes may be late from now until `until`: the disk or the processor is slow, or stands still.
   void slowed(Instant now, Instant until);
   // Syncs failed: what a policy by time promised is void from here back.
-  void sync_failed() { sync_failed_ = true; }
+  void sync_failed(NodeId) { sync_failed_ = true; }
   // A fault has damaged or destroyed what is stored.
   [[nodiscard]] bool stored_harm() const { return stored_harm_; }
 
  private:
-  [[nodiscard]] std::optional<std::string> config(std::string_view topic, std::string_view topic_key,
-                                                  std::string_view broker_key) const;
+  using Replica = std::pair<PartitionId, NodeId>;
+
+  [[nodiscard]] std::optional<PartitionView> seen(PartitionId id);
+  [[nodiscard]] bool another_is_clean(PartitionId id, const PartitionView& partition, NodeId struck, Instant now) const;
+  void lose_metadata_with(NodeId server);
+  void excuse(PartitionId id, std::int64_t floor) { checks_.history().partition(id).excuse(floor, end_of_time); }
+
   const Plan& plan_;
   CheckSet& checks_;
+  const ClusterView* view_ = nullptr;
   bool stored_harm_ = false;
   bool sync_failed_ = false;
   Instant slow_since_{};
   Instant slow_until_{};
+  std::map<PartitionId, PartitionView> last_seen_;         // for when nobody is left to ask
+  std::map<Replica, std::optional<Instant>> unclean_;      // when it served again; nothing: not yet
+  std::set<PartitionId> damaged_;                          // excused for good
+  std::map<NodeId, std::set<PartitionId>> excused_until_;  // whose return ends the excuse
+  std::set<NodeId> lost_controllers_;
 };
 
 }  // namespace squall::scenarios

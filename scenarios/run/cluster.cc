@@ -7,28 +7,15 @@
 
 #include "broker/broker.h"
 #include "broker/config_keys.h"
-#include "raft/controller/decision.h"
+#include "broker/format.h"
 #include "broker/topic_config.h"
+#include "raft/controller/decision.h"
+#include "raft/metadata/metadata_image.h"
+#include "scenarios/run/node_config.h"
 #include "scenarios/run/workloads.h"
 
 namespace squall::scenarios {
 namespace {
-
-std::string log_dir(std::int64_t disk) { return fmt::format("/data{}", disk + 1); }
-
-broker::ConfigValues broker_values(const RunContext& run, std::size_t number) {
-  broker::ConfigValues values;
-  const std::string host = fmt::format("broker-{}", number + 1);
-  values["process.roles"] = "broker,controller";
-  values["node.id"] = fmt::format("{}", number + 1);
-  values["listeners"] = fmt::format("PLAINTEXT://{}:{}", host, broker_port);
-  std::string dirs;
-  for (std::int64_t disk = 0; disk < run.plan.disks; ++disk) dirs += (disk == 0 ? "" : ",") + log_dir(disk);
-  values["log.dirs"] = dirs;
-  values["auto.create.topics.enable"] = "false";
-  for (const auto& [key, value] : run.plan.broker_config) values[key] = value;
-  return values;
-}
 
 LanguageError config_error(const Scenario& scenario, std::string message) {
   // A broker ignores a key that it does not know; a scenario that has one is refused.
@@ -38,12 +25,17 @@ LanguageError config_error(const Scenario& scenario, std::string message) {
   constexpr std::string_view prefix = "override: ";
   if (message.starts_with(prefix)) message.erase(0, prefix.size());
   LanguageError error{scenario.file, {}, "cluster.config", message};
-  for (const auto& [key, place] : scenario.cluster.config_places) {
-    if (message.find(key) == std::string::npos) continue;
-    error.place = place;
-    error.key = "cluster.config." + key;
-    if (message.starts_with(key + ": ")) error.message.erase(0, key.size() + 2);
-    break;
+  const ClusterSpec& cluster = scenario.cluster;
+  for (const auto& [table, places] : {std::pair{"cluster.config.", &cluster.config_places},
+                                      std::pair{"cluster.broker_config.", &cluster.broker_config_places},
+                                      std::pair{"cluster.controller_config.", &cluster.controller_config_places}}) {
+    for (const auto& [key, place] : *places) {
+      if (message.find(key) == std::string::npos) continue;
+      error.place = place;
+      error.key = table + key;
+      if (message.starts_with(key + ": ")) error.message.erase(0, key.size() + 2);
+      return error;
+    }
   }
   return error;
 }
@@ -72,17 +64,54 @@ std::optional<LanguageError> topic_error(const Scenario& scenario, const Plan& p
   return std::nullopt;
 }
 
-// The process of a broker: starts it, serves until it is asked to stop or cannot go on.
-class BrokerProcess {
+// The id that all nodes of a run are formatted with.
+std::string cluster_id() { return Uuid{0x53'5155'414c, 0x4c}.to_string(); }
+
+// What a server's process knows, for the selectors of faults.
+class BrokerInsight final : public NodeInsight {
  public:
-  BrokerProcess(RunContext& run, std::size_t index, runtime::World& world, const broker::BrokerConfig& config)
-      : run_{run}, index_{index}, world_{world}, broker_{world, config} {}
+  explicit BrokerInsight(const broker::Broker& broker) : broker_{broker} {}
+  [[nodiscard]] LeaderEpoch quorum_epoch() const override {
+    return broker_.standing().value_or(broker::Broker::Standing{}).epoch;
+  }
+  [[nodiscard]] NodeId quorum_leader() const override { return broker_.standing().value_or(broker::Broker::Standing{}).leader; }
+  [[nodiscard]] Offset metadata_end() const override {
+    const auto image = broker_.image();
+    return image == nullptr ? no_offset : image->end_offset;
+  }
+  [[nodiscard]] std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const override {
+    const auto image = broker_.image();
+    const auto found = image == nullptr ? nullptr : image->find(topic);
+    const raft::PartitionImage* partition = found == nullptr ? nullptr : found->partition(index);
+    if (partition == nullptr) return std::nullopt;
+    return PartitionView{partition->leader, nodes(partition->replicas), nodes(partition->in_sync_replicas)};
+  }
+
+ private:
+  static std::vector<NodeId> nodes(const raft::NodeList& list) {
+    std::vector<NodeId> ids;
+    for (const std::int32_t id : list.ids()) ids.emplace_back(id);
+    return ids;
+  }
+  const broker::Broker& broker_;
+};
+
+// The process of a server: starts it, serves until it is asked to stop or cannot go on.
+class ServerProcess {
+ public:
+  ServerProcess(RunContext& run, std::size_t index, runtime::World& world, const broker::BrokerConfig& config)
+      : run_{run}, index_{index}, world_{world}, config_{config}, broker_{world, config} {
+    run_.servers[index_].insight = &insight_;
+  }
+  ~ServerProcess() { run_.servers[index_].insight = nullptr; }
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
 
   void serve() {
-    BrokerNode& node = run_.brokers[index_];
+    ServerNode& node = run_.servers[index_];
     main_ = world_.current_fiber();
     node.dir_failed = false;
-    const auto started = broker_.start();
+    const auto started = start();
     if (!started) {
       ++node.failed_starts;
       node.dir_failed = true;
@@ -91,7 +120,7 @@ class BrokerProcess {
       return;
     }
     node.serving = true;
-    run_.atlas.recovered(run_.now());
+    run_.atlas.recovered(node.plan->id, run_.now());
     node.node->set_stop_handler([this] {
       broker_.stop();
       stopped_ = true;
@@ -109,43 +138,73 @@ class BrokerProcess {
   }
 
  private:
+  // A node of a cluster is formatted once, by its operator, before its first start.
+  std::expected<void, broker::StartError> start() {
+    ServerNode& node = run_.servers[index_];
+    if (run_.plan.is_cluster() && !node.formatted) {
+      const broker::FormatOptions options{.cluster_id = cluster_id(), .ignore_formatted = true};
+      if (auto done = broker::format_node(world_, config_, options); !done) return std::unexpected(done.error());
+      node.formatted = true;
+    }
+    return broker_.start();
+  }
+
   RunContext& run_;
   std::size_t index_;
   runtime::World& world_;
+  const broker::BrokerConfig& config_;
   runtime::FiberId main_;
   bool stopped_ = false;
   broker::Broker broker_;
+  BrokerInsight insight_{broker_};
 };
 
 // A broker does not start with damaged metadata. If a fault has damaged what is stored, the operator removes the log
 // directories to begin anew; else the damage is the broker's own, and it stays down.
-void remove_damaged_metadata(RunContext& run, BrokerNode& broker) {
-  if (!std::exchange(broker.metadata_damaged, false) || !run.atlas.stored_harm()) return;
+void remove_damaged_metadata(RunContext& run, ServerNode& server) {
+  if (!std::exchange(server.metadata_damaged, false) || !run.atlas.stored_harm()) return;
   run.settle_clients();
   run.timeline.add(run.now(), EntryKind::event, "its log directories are removed, for its metadata is damaged",
-                   broker.node->name());
-  run.atlas.struck(Harm::stored, run.now());
-  broker.node->power_cut();
-  for (const auto& disk : broker.node->disks()) run.simulation.hit(disk->wipe());
+                   server.node->name());
+  run.atlas.struck(Harm::stored, server.plan->id, run.now());
+  server.node->power_cut();
+  for (const auto& disk : server.node->disks()) run.simulation.hit(disk->wipe());
+  server.formatted = false;
 }
 
 void supervise(RunContext& run, std::size_t index) {
   run.simulation.after(supervisor_delay, [&run, index] {
-    BrokerNode& node = run.brokers[index];
+    ServerNode& node = run.servers[index];
     if (!node.wanted || node.node->state() != sim::NodeState::off) return;
     remove_damaged_metadata(run, node);
     node.node->restart();
   });
 }
 
-sim::NodeOptions broker_options(const RunContext& run, std::size_t index) {
-  sim::NodeOptions options{.name = fmt::format("broker-{}", index + 1), .host = {}};
+sim::NodeOptions server_options(const RunContext& run, const ServerPlan& server) {
+  sim::NodeOptions options{.name = server.name, .host = {}};
   options.profile = *sim::profile_named(run.scenario.cluster.hardware);
   if (run.plan.page_cache) options.profile.page_cache_bytes = static_cast<std::uint64_t>(*run.plan.page_cache);
   if (run.plan.disk_size) options.profile.disk.capacity_bytes = static_cast<std::uint64_t>(*run.plan.disk_size);
-  for (std::int64_t disk = 0; disk < run.plan.disks; ++disk) options.disks.push_back({.mount = log_dir(disk)});
+  for (std::int64_t disk = 0; disk < run.plan.disks_of(server); ++disk) options.disks.push_back({.mount = log_dir(disk)});
   options.clock.skew = run.plan.clock_skew;
   return options;
+}
+
+std::unique_ptr<ClusterView> make_view(RunContext& run) {
+  if (!run.plan.is_cluster()) {
+    return std::make_unique<SoleNodeView>(run.plan.servers.front().id, [&run] {
+      const ServerNode& sole = run.servers.front();
+      return sole.serving && sole.node->state() == sim::NodeState::running;
+    });
+  }
+  return std::make_unique<NewestView>([&run] {
+    std::vector<const NodeInsight*> live;
+    for (const ServerNode& server : run.servers) {
+      if (server.insight != nullptr && server.node->state() == sim::NodeState::running) live.push_back(server.insight);
+    }
+    return live;
+  });
 }
 
 void add_clients(RunContext& run) {
@@ -164,22 +223,36 @@ void add_clients(RunContext& run) {
 
 }  // namespace
 
-std::expected<void, LanguageError> build_cluster(RunContext& run) {
-  if (auto wrong = topic_error(run.scenario, run.plan)) return std::unexpected(std::move(*wrong));
-  for (std::int64_t index = 0; index < run.scenario.cluster.brokers; ++index) {
-    const auto number = static_cast<std::size_t>(index);
-    const auto parsed = broker::broker_config_from(broker_values(run, number));
-    if (!parsed) return std::unexpected(config_error(run.scenario, parsed.error()));
-    if (!parsed->warnings.empty()) return std::unexpected(config_error(run.scenario, parsed->warnings.front()));
-    run.brokers.push_back({.node = &run.simulation.add_node(broker_options(run, number))});
-    run.brokers.back().node->start("broker", [&run, number, config = parsed->config](runtime::World& world) {
-      {
-        BrokerProcess process{run, number, world, config};
-        process.serve();
-      }
-      supervise(run, number);
-    });
+std::expected<std::vector<broker::BrokerConfig>, LanguageError> configure_servers(const Scenario& scenario, const Plan& plan) {
+  if (auto wrong = topic_error(scenario, plan)) return std::unexpected(std::move(*wrong));
+  std::vector<broker::BrokerConfig> configs;
+  for (const ServerPlan& server : plan.servers) {
+    auto parsed = broker::broker_config_from(node_values(plan, server));
+    if (!parsed) return std::unexpected(config_error(scenario, parsed.error()));
+    if (!parsed->warnings.empty()) return std::unexpected(config_error(scenario, parsed->warnings.front()));
+    configs.push_back(std::move(parsed->config));
   }
+  return configs;
+}
+
+std::expected<void, LanguageError> build_cluster(RunContext& run) {
+  const auto configs = configure_servers(run.scenario, run.plan);
+  if (!configs) return std::unexpected(configs.error());
+  run.servers.reserve(run.plan.servers.size());
+  for (std::size_t number = 0; number < run.plan.servers.size(); ++number) {
+    const ServerPlan& server = run.plan.servers[number];
+    run.servers.push_back({.node = &run.simulation.add_node(server_options(run, server)), .plan = &server});
+    run.servers.back().node->start(server.is_broker ? "broker" : "controller",
+                                   [&run, number, config = (*configs)[number]](runtime::World& world) {
+                                     {
+                                       ServerProcess process{run, number, world, config};
+                                       process.serve();
+                                     }
+                                     supervise(run, number);
+                                   });
+  }
+  run.view = make_view(run);
+  run.atlas.look_through(*run.view);
   add_clients(run);
   sim::NodeOptions control{.name = "control", .host = {}};
   control.profile = *sim::profile_named(run.scenario.cluster.hardware);
@@ -204,14 +277,34 @@ void start_clients(RunContext& run) {
 
 void start_again(RunContext& run, sim::Node& node) {
   if (node.state() == sim::NodeState::running) return;
-  if (BrokerNode* broker = broker_at(run, node)) broker->wanted = true;
+  if (ServerNode* server = server_at(run, node)) server->wanted = true;
   if (ClientNode* client = client_at(run, node)) client->keep_down = false;
   node.restart();
 }
 
-BrokerNode* broker_at(RunContext& run, const sim::Node& node) {
-  const auto found = std::ranges::find(run.brokers, &node, [](const BrokerNode& one) -> const sim::Node* { return one.node; });
-  return found == run.brokers.end() ? nullptr : &*found;
+bool RunContext::could_serve() const {
+  const auto is_live = [&](NodeId id) {
+    const auto found = std::ranges::find(servers, id, [](const ServerNode& one) { return one.plan->id; });
+    return found != servers.end() && is_up(*found);
+  };
+  const auto controllers =
+      std::ranges::count_if(servers, [](const ServerNode& one) { return one.plan->is_controller && is_up(one); });
+  if (2 * controllers <= plan.controller_count()) return false;
+  for (const TopicPlan& topic : plan.topics) {
+    const auto wanted =
+        parse_quantity(plan.topic_value(topic.name, "min.insync.replicas", "min.insync.replicas").value_or("1"), Unit::count);
+    const std::int64_t least = std::min<std::int64_t>(wanted.value_or(1), topic.replication);
+    for (std::int32_t index = 0; index < topic.partitions; ++index) {
+      const auto partition = view->partition(topic.name, index);
+      if (partition && std::ranges::count_if(partition->in_sync, is_live) < least) return false;
+    }
+  }
+  return true;
+}
+
+ServerNode* server_at(RunContext& run, const sim::Node& node) {
+  const auto found = std::ranges::find(run.servers, &node, [](const ServerNode& one) -> const sim::Node* { return one.node; });
+  return found == run.servers.end() ? nullptr : &*found;
 }
 
 ClientNode* client_at(RunContext& run, const sim::Node& node) {
@@ -221,7 +314,9 @@ ClientNode* client_at(RunContext& run, const sim::Node& node) {
 
 client::ClusterOptions RunContext::cluster_options(std::string client_id, Duration request_timeout) const {
   client::ClusterOptions options;
-  for (const BrokerNode& broker : brokers) options.bootstrap.push_back({broker.node->host(), broker_port});
+  for (const ServerNode& server : servers) {
+    if (server.plan->is_broker) options.bootstrap.push_back({server.node->host(), broker_port});
+  }
   options.connection.client_id = std::move(client_id);
   options.connection.request_timeout = request_timeout;
   options.connection.setup_timeout = std::min<Duration>(request_timeout, std::chrono::seconds{10});

@@ -12,6 +12,7 @@
 #include "scenarios/checks/check_set.h"
 #include "scenarios/language/scenario.h"
 #include "scenarios/run/atlas.h"
+#include "scenarios/run/cluster_view.h"
 #include "scenarios/run/plan.h"
 #include "scenarios/run/timeline.h"
 #include "sim/simulation.h"
@@ -29,12 +30,16 @@ struct ClientNode {
   std::function<void()> settle;  // reports acknowledgements that it still holds back; null while nothing runs
 };
 
-struct BrokerNode {
+// A broker, a controller, or both, and its process.
+struct ServerNode {
   sim::Node* node = nullptr;
-  bool serving = false;           // started and not ended
-  bool wanted = true;             // the supervisor starts it again when its process ends
-  bool dir_failed = false;        // a log directory is offline since its last start
-  bool metadata_damaged = false;  // its last start was refused for that
+  const ServerPlan* plan = nullptr;
+  const NodeInsight* insight = nullptr;  // while its process runs and can tell; a cluster of one needs none
+  bool serving = false;                  // started and not ended
+  bool wanted = true;                    // the supervisor starts it again when its process ends
+  bool dir_failed = false;               // a log directory is offline since its last start
+  bool metadata_damaged = false;         // its last start was refused for that
+  bool formatted = false;                // its directories have their identity; a cluster of one needs no formatting
   std::uint32_t failed_starts = 0;
   std::uint32_t unasked_ends = 0;  // the process ended by itself
 };
@@ -56,7 +61,8 @@ struct RunContext {
   CheckSet checks;
   Timeline timeline;
   Atlas atlas;
-  std::vector<BrokerNode> brokers;
+  std::vector<ServerNode> servers;    // as in the plan: brokers first
+  std::unique_ptr<ClusterView> view;  // set when the servers are there
   std::vector<std::unique_ptr<ClientNode>> clients;
   std::vector<PartitionId> partitions;  // of the declared topics
   sim::Node* control = nullptr;
@@ -68,6 +74,12 @@ struct RunContext {
 
   [[nodiscard]] Instant now() const { return simulation.now(); }
   [[nodiscard]] client::ClusterOptions cluster_options(std::string client_id, Duration request_timeout) const;
+  // Up and not frozen.
+  [[nodiscard]] static bool is_up(const ServerNode& server) {
+    return server.node->state() == sim::NodeState::running && !server.node->paused();
+  }
+  // Whether a majority of the controllers is up, and so many in-sync replicas of each declared partition as it wants.
+  [[nodiscard]] bool could_serve() const;
   void settle_clients() {
     for (const auto& one : clients) {
       if (one->settle) one->settle();

@@ -16,17 +16,16 @@ constexpr Duration rest = std::chrono::milliseconds{50};
 
 client::TopicPartition named(const PartitionHistory& history) { return {history.topic(), PartitionIndex{history.partition()}}; }
 
-// What will not pass by trying again.
+// What will not pass by trying again; that too few brokers are there, for a start, will.
 bool is_final(protocol::ErrorCode code) {
   using enum protocol::ErrorCode;
-  return code == invalid_config || code == invalid_topic_exception || code == invalid_partitions ||
-         code == invalid_replication_factor || code == policy_violation;
+  return code == invalid_config || code == invalid_topic_exception || code == invalid_partitions || code == policy_violation;
 }
 
 bool create_topic(RunContext& run, client::Admin& admin, const TopicPlan& topic, Instant deadline, std::string& why,
                   bool& refused) {
-  const std::array wanted{
-      client::NewTopic{.name = topic.name, .partitions = topic.partitions, .replication_factor = 1, .configs = topic.config}};
+  const std::array wanted{client::NewTopic{
+      .name = topic.name, .partitions = topic.partitions, .replication_factor = topic.replication, .configs = topic.config}};
   const auto outcomes = admin.create_topics(wanted, deadline);
   if (!outcomes) {
     why = outcomes.error().to_string();
@@ -115,7 +114,8 @@ void allow_retention(RunContext& run, PartitionHistory& history, Offset log_star
     return std::ranges::any_of(
         config, [](const auto& one) { return one.first.find("retention") != std::string::npos && one.second != "-1"; });
   };
-  const bool retention = bounded(run.plan.broker_config) || (topic != run.plan.topics.end() && bounded(topic->config));
+  const bool retention =
+      bounded(run.plan.config) || bounded(run.plan.broker_config) || (topic != run.plan.topics.end() && bounded(topic->config));
   if (retention) history.allow_deletion_below(log_start.value());
 }
 

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "scenarios/run/cluster.h"
 #include "scenarios/run/fault_scheduler.h"
@@ -13,7 +15,38 @@ std::uint64_t drawn(const FaultSpec& spec, std::string_view parameter, Random& r
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, spec.value(parameter).draw(random)));
 }
 
+sim::Ways ways_of(const FaultSpec& spec, Random& random) {
+  return spec.value("one_way").draw_word(random) == "true" ? sim::Ways::one : sim::Ways::both;
+}
+
+std::string ways_text(sim::Ways ways, const sim::Node& from) {
+  return ways == sim::Ways::one ? fmt::format("(only from {})", from.name()) : "both ways";
+}
+
+// One of the first `count` disks with log directories, drawn; the disk at "/" holds nothing of a server's.
+sim::Disk* data_disk(sim::Node& node, std::int64_t count, Random& random) {
+  std::vector<sim::Disk*> disks;
+  for (const auto& disk : node.disks()) {
+    if (disk->mount() != "/") disks.push_back(disk.get());
+  }
+  if (disks.empty()) return nullptr;
+  return disks[random.below(std::min(static_cast<std::size_t>(count), disks.size()))];
+}
+
 }  // namespace
+
+FaultScheduler::Links FaultScheduler::links(const std::vector<sim::Node*>& from, const std::vector<sim::Node*>& to) {
+  const auto at_this_end = [&](sim::Node* one) { return std::ranges::find(from, one) != from.end(); };
+  const bool inside = std::ranges::all_of(to, at_this_end);
+  Links links;
+  for (sim::Node* one : from) {
+    for (sim::Node* other : to) {
+      if (one == other || (!inside && at_this_end(other))) continue;
+      if (std::ranges::find(links, std::pair{other, one}) == links.end()) links.emplace_back(one, other);
+    }
+  }
+  return links;
+}
 
 std::vector<FaultScheduler::Strike> FaultScheduler::strike(const FaultSpec& spec, Random& random) {
   std::vector<Strike> strikes;
@@ -26,12 +59,7 @@ std::vector<FaultScheduler::Strike> FaultScheduler::strike(const FaultSpec& spec
     return strikes;
   }
   const std::vector<sim::Node*> from = nodes(*spec.from, random);
-  const std::vector<sim::Node*> to = nodes(*spec.to, random);
-  for (sim::Node* one : from) {
-    for (sim::Node* other : to) {
-      if (one != other) strike_link(spec, *one, *other, random, strikes);
-    }
-  }
+  for (const auto& [one, other] : links(from, nodes(*spec.to, random))) strike_link(spec, *one, *other, random, strikes);
   return strikes;
 }
 
@@ -55,13 +83,13 @@ void FaultScheduler::strike_node(const FaultSpec& spec, sim::Node& node, Random&
 }
 
 void FaultScheduler::strike_process(const FaultSpec& spec, sim::Node& node, Random& random, std::vector<Strike>& into) {
-  const bool is_broker = broker_at(run_, node) != nullptr;
+  const bool is_server = server_at(run_, node) != nullptr;
   switch (spec.kind) {
     case FaultKind::pause:
     case FaultKind::zombie_producer: {
       if (node.state() != sim::NodeState::running || node.paused()) return;
       const Duration lasts = spec.value("for").draw_duration(random);
-      if (is_broker) run_.atlas.slowed(run_.now(), run_.now() + lasts);
+      if (is_server) run_.atlas.slowed(run_.now(), run_.now() + lasts);
       into.push_back({lasts, node.pause(lasts), fmt::format("{} frozen for {}", node.name(), show(lasts))});
       return;
     }
@@ -69,7 +97,7 @@ void FaultScheduler::strike_process(const FaultSpec& spec, sim::Node& node, Rand
       const std::uint64_t factor = drawn(spec, "factor", random);
       const Duration lasts = spec.value("for").draw_duration(random);
       slowed_.push_back(&node);
-      if (is_broker) run_.atlas.slowed(run_.now(), run_.now() + lasts);
+      if (is_server) run_.atlas.slowed(run_.now(), run_.now() + lasts);
       into.push_back({lasts, node.set_cpu_percent(factor * 100 / factor_one),
                       fmt::format("{} {} slower for {}", node.name(),
                                   show_quantity(static_cast<std::int64_t>(factor), Unit::factor), show(lasts))});
@@ -104,13 +132,13 @@ void FaultScheduler::strike_process(const FaultSpec& spec, sim::Node& node, Rand
 void FaultScheduler::go_down(const FaultSpec& spec, sim::Node& node, Random& random, std::vector<Strike>& into) {
   const Duration lasts = spec.value("for").draw_duration(random);
   const Harm harm = fault_info(spec.kind).harm;
-  BrokerNode* broker = broker_at(run_, node);
+  ServerNode* server = server_at(run_, node);
   if (node.state() != sim::NodeState::running) return;
   run_.settle_clients();
-  if (broker != nullptr) {
-    broker->wanted = false;
-    broker->serving = false;
-    run_.atlas.struck(harm, run_.now());
+  if (server != nullptr) {
+    server->wanted = false;
+    server->serving = false;
+    run_.atlas.struck(harm, server->plan->id, run_.now());
   }
   if (ClientNode* client = client_at(run_, node)) {
     if (client->finished) return;
@@ -147,8 +175,8 @@ void FaultScheduler::go_down(const FaultSpec& spec, sim::Node& node, Random& ran
       break;
   }
   into.push_back(std::move(strike));
-  later(lasts, [this, &node, broker] {
-    if (broker != nullptr) broker->wanted = true;  // a stop that is still under way ends in the supervisor's hands
+  later(lasts, [this, &node, server] {
+    if (server != nullptr) server->wanted = true;  // a stop that is still under way ends in the supervisor's hands
     start_again(run_, node);
   });
 }
@@ -179,41 +207,46 @@ void FaultScheduler::strike_link(const FaultSpec& spec, sim::Node& from, sim::No
   Strike strike{.lasts = lasts, .fault = 0, .text = {}};
   switch (spec.kind) {
     case FaultKind::partition: {
-      const bool one_way = spec.value("one_way").draw_word(random) == "true";
+      const sim::Ways ways = ways_of(spec, random);
       const bool refuse = spec.value("mode").draw_word(random) == "refuse";
-      const auto ways = one_way ? sim::Ways::one : sim::Ways::both;
       strike.fault = network.partition(from, to, refuse ? sim::PartitionKind::refuse : sim::PartitionKind::black_hole, ways);
-      strike.text = fmt::format("{} {} {} for {}", link, refuse ? "refused to each other" : "cut off",
-                                one_way ? fmt::format("(only from {})", from.name()) : "both ways", show(lasts));
+      strike.text = fmt::format("{} {} {} for {}", link, refuse ? "refused to each other" : "cut off", ways_text(ways, from),
+                                show(lasts));
       later(lasts, [&network, &from, &to, ways] { network.heal(from, to, ways); });
       break;
     }
     case FaultKind::latency: {
+      const sim::Ways ways = ways_of(spec, random);
       const Duration add = spec.value("add").draw_duration(random);
       const Duration jitter = spec.value("jitter").draw_duration(random);
       const Duration before = network.link(from, to).latency;
       const Duration jitter_before = network.link(from, to).jitter;
-      strike.fault = network.set_latency(from, to, before + add, jitter_before + jitter);
-      strike.text = fmt::format("{} slower by {} for {}", link, show(add), show(lasts));
-      later(lasts, [&network, &from, &to, before, jitter_before] { network.set_latency(from, to, before, jitter_before); });
+      strike.fault = network.set_latency(from, to, before + add, jitter_before + jitter, ways);
+      strike.text = fmt::format("{} slower by {} {} for {}", link, show(add), ways_text(ways, from), show(lasts));
+      later(lasts, [&network, &from, &to, before, jitter_before, ways] {
+        network.set_latency(from, to, before, jitter_before, ways);
+      });
       break;
     }
     case FaultKind::loss: {
+      const sim::Ways ways = ways_of(spec, random);
       const auto rate = static_cast<std::uint32_t>(drawn(spec, "rate", random));
-      strike.fault = network.set_loss(from, to, rate);
-      strike.text = fmt::format("{} lose {} for {}", link, show_quantity(rate, Unit::probability), show(lasts));
-      later(lasts, [&network, &from, &to] { network.set_loss(from, to, 0); });
+      strike.fault = network.set_loss(from, to, rate, ways);
+      strike.text =
+          fmt::format("{} lose {} {} for {}", link, show_quantity(rate, Unit::probability), ways_text(ways, from), show(lasts));
+      later(lasts, [&network, &from, &to, ways] { network.set_loss(from, to, 0, ways); });
       break;
     }
     case FaultKind::clog:
-      strike.fault = network.clog(from, to, lasts);
+      strike.fault = network.clog(from, to, lasts, ways_of(spec, random));
       strike.text = fmt::format("{} clogged for {}", link, show(lasts));
       break;
     default: {
       SQUALL_ASSERT(spec.kind == FaultKind::flapping, "every fault of links has its action");
+      const sim::Ways ways = ways_of(spec, random);
       const Duration down = spec.value("down").draw_duration(random);
       const Duration up = spec.value("up").draw_duration(random);
-      strike.fault = network.flap(from, to, down, up, run_.now() + lasts);
+      strike.fault = network.flap(from, to, down, up, run_.now() + lasts, ways);
       strike.text = fmt::format("{} flapping for {}: {} down, {} up", link, show(lasts), show(down), show(up));
       break;
     }
@@ -229,7 +262,7 @@ void FaultScheduler::storm(const FaultSpec& spec, Random& random, std::vector<St
   const auto reset_all = [this, struck, &network] {
     sim::FaultId fault = 0;
     for (sim::Node* client : struck) {
-      for (const BrokerNode& broker : run_.brokers) fault = network.reset_connections(*client, *broker.node);
+      for (const ServerNode& server : run_.servers) fault = network.reset_connections(*client, *server.node);
     }
     return fault;
   };
@@ -242,18 +275,14 @@ void FaultScheduler::storm(const FaultSpec& spec, Random& random, std::vector<St
 }
 
 void FaultScheduler::strike_disk(const FaultSpec& spec, sim::Node& node, Random& random, std::vector<Strike>& into) {
-  // Log directories first; the disk at "/" holds nothing of a broker's.
-  const auto data = static_cast<std::size_t>(run_.plan.disks);
-  std::vector<sim::Disk*> disks;
-  for (const auto& disk : node.disks()) {
-    if (disk->mount() != "/") disks.push_back(disk.get());
-  }
-  if (disks.empty()) return;
-  sim::Disk& disk = *disks[random.below(std::min(data, disks.size()))];
+  const ServerNode* server = server_at(run_, node);
+  sim::Disk* drawn_disk = server == nullptr ? nullptr : data_disk(node, run_.plan.disks_of(*server->plan), random);
+  if (drawn_disk == nullptr) return;
+  sim::Disk& disk = *drawn_disk;
   const std::string name = node.name() + ":" + disk.mount();
   const Instant now = run_.now();
   run_.settle_clients();
-  run_.atlas.struck(fault_info(spec.kind).harm == Harm::stored ? Harm::stored : Harm::none, now);
+  if (fault_info(spec.kind).harm == Harm::stored) run_.atlas.damaged(server->plan->id);
   Strike strike{};
   const auto lasting = [&] {
     strike.lasts = spec.value("for").draw_duration(random);
@@ -308,13 +337,13 @@ void FaultScheduler::strike_disk(const FaultSpec& spec, sim::Node& node, Random&
       rule.times = static_cast<std::uint32_t>(drawn(spec, "times", random));
       strike.text = fmt::format("{} fails {} of its {}s, one in {}", name, rule.times, op, rule.one_in);
       strike.fault = disk.fail(std::move(rule));
-      run_.atlas.sync_failed();
+      run_.atlas.sync_failed(server->plan->id);
       break;
     }
     case FaultKind::disk_fail_sync: {
       const std::uint64_t syncs = drawn(spec, "syncs", random);
       strike.fault = disk.fail_next_syncs(static_cast<std::uint32_t>(syncs));
-      run_.atlas.sync_failed();
+      run_.atlas.sync_failed(server->plan->id);
       strike.text = fmt::format("{} fails its next {} syncs", name, syncs);
       break;
     }

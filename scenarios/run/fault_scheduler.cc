@@ -102,13 +102,13 @@ void FaultScheduler::heal() {
     if (std::ranges::find(drifting_, &node) != drifting_.end()) node.set_drift(0);
     node.correct_clock();
   };
-  for (BrokerNode& broker : run_.brokers) {
-    revive(*broker.node);
-    broker.wanted = true;
-    if (broker.node->state() != sim::NodeState::running) {
-      broker.node->restart();
-    } else if (broker.dir_failed) {
-      broker.node->request_stop();  // as an operator would, once the disk is well; the supervisor starts it again
+  for (ServerNode& server : run_.servers) {
+    revive(*server.node);
+    server.wanted = true;
+    if (server.node->state() != sim::NodeState::running) {
+      server.node->restart();
+    } else if (server.dir_failed) {
+      server.node->request_stop();  // as an operator would, once the disk is well; the supervisor starts it again
     }
   }
   for (const auto& client : run_.clients) {
@@ -117,41 +117,73 @@ void FaultScheduler::heal() {
   }
 }
 
-// ---- roles: nodes are numbered brokers first, then clients ----
+// ---- roles: nodes are numbered servers first, then clients ----
+
+template <class Wanted>
+std::vector<std::size_t> FaultScheduler::servers_where(Wanted&& wanted) const {
+  std::vector<std::size_t> list;
+  for (std::size_t at = 0; at < run_.servers.size(); ++at) {
+    if (wanted(run_.servers[at])) list.push_back(at);
+  }
+  return list;
+}
 
 std::vector<std::size_t> FaultScheduler::brokers() const {
-  std::vector<std::size_t> list(run_.brokers.size());
-  for (std::size_t at = 0; at < list.size(); ++at) list[at] = at;
-  return list;
+  return servers_where([](const ServerNode& one) { return one.plan->is_broker; });
+}
+
+std::vector<std::size_t> FaultScheduler::controllers() const {
+  return servers_where([](const ServerNode& one) { return one.plan->is_controller; });
+}
+
+std::vector<std::size_t> FaultScheduler::rack(std::int32_t number) const {
+  return servers_where([&](const ServerNode& one) { return one.plan->rack == number; });
 }
 
 std::vector<std::size_t> FaultScheduler::clients() const {
   std::vector<std::size_t> list(run_.clients.size());
-  for (std::size_t at = 0; at < list.size(); ++at) list[at] = run_.brokers.size() + at;
+  for (std::size_t at = 0; at < list.size(); ++at) list[at] = run_.servers.size() + at;
   return list;
 }
 
 std::vector<std::size_t> FaultScheduler::clients_of(std::string_view workload) const {
   std::vector<std::size_t> list;
   for (std::size_t at = 0; at < run_.clients.size(); ++at) {
-    if (run_.plan.workloads[run_.clients[at]->workload].name == workload) list.push_back(run_.brokers.size() + at);
+    if (run_.plan.workloads[run_.clients[at]->workload].name == workload) list.push_back(run_.servers.size() + at);
   }
   return list;
 }
 
 std::vector<std::size_t> FaultScheduler::active_controller() const {
-  for (std::size_t at = 0; at < run_.brokers.size(); ++at) {
-    if (run_.brokers[at].serving && run_.brokers[at].node->state() == sim::NodeState::running) return {at};
-  }
-  return {};
+  const NodeId active = run_.view->active_controller();
+  return servers_where([&](const ServerNode& one) { return one.plan->id == active; });
 }
 
-std::vector<std::size_t> FaultScheduler::leader(std::string_view, std::int32_t) const { return active_controller(); }
+std::vector<std::size_t> FaultScheduler::standby_controllers() const {
+  const NodeId active = run_.view->active_controller();
+  return servers_where([&](const ServerNode& one) {
+    return one.plan->is_controller && one.plan->id != active && one.node->state() == sim::NodeState::running;
+  });
+}
+
+std::vector<std::size_t> FaultScheduler::leader(std::string_view topic, std::int32_t partition) const {
+  const auto known = run_.view->partition(topic, partition);
+  return servers_where([&](const ServerNode& one) { return known && one.plan->id == known->leader; });
+}
+
+std::vector<std::size_t> FaultScheduler::followers(std::string_view topic, std::int32_t partition, bool in_sync) const {
+  const auto known = run_.view->partition(topic, partition);
+  return servers_where([&](const ServerNode& one) {
+    if (!known || one.plan->id == known->leader) return false;
+    const std::vector<NodeId>& members = in_sync ? known->in_sync : known->replicas;
+    return std::ranges::find(members, one.plan->id) != members.end();
+  });
+}
 
 std::vector<sim::Node*> FaultScheduler::nodes(const Selector& selector, Random& random) {
   std::vector<sim::Node*> list;
   for (const std::size_t index : resolve(selector, *this, random)) {
-    list.push_back(index < run_.brokers.size() ? run_.brokers[index].node : run_.clients[index - run_.brokers.size()]->node);
+    list.push_back(index < run_.servers.size() ? run_.servers[index].node : run_.clients[index - run_.servers.size()]->node);
   }
   return list;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "scenarios/language/selector.h"
@@ -37,10 +38,16 @@ class FaultScheduler final : private Roles {
 
   // Roles
   [[nodiscard]] std::vector<std::size_t> brokers() const override;
+  [[nodiscard]] std::vector<std::size_t> controllers() const override;
+  [[nodiscard]] std::vector<std::size_t> rack(std::int32_t number) const override;
   [[nodiscard]] std::vector<std::size_t> clients() const override;
   [[nodiscard]] std::vector<std::size_t> clients_of(std::string_view workload) const override;
   [[nodiscard]] std::vector<std::size_t> active_controller() const override;
+  [[nodiscard]] std::vector<std::size_t> standby_controllers() const override;
   [[nodiscard]] std::vector<std::size_t> leader(std::string_view topic, std::int32_t partition) const override;
+  [[nodiscard]] std::vector<std::size_t> followers(std::string_view topic, std::int32_t partition, bool in_sync) const override;
+  template <class Wanted>
+  [[nodiscard]] std::vector<std::size_t> servers_where(Wanted&& wanted) const;
   [[nodiscard]] std::vector<sim::Node*> nodes(const Selector& selector, Random& random);
 
   void schedule(std::size_t index, Duration delay);
@@ -55,6 +62,10 @@ class FaultScheduler final : private Roles {
     std::string text;
   };
   [[nodiscard]] std::vector<Strike> strike(const FaultSpec& spec, Random& random);
+  // The links between two sets of nodes, each once: from each of the one to each that is only in the other; if there are none
+  // of those, among them all.
+  using Links = std::vector<std::pair<sim::Node*, sim::Node*>>;
+  [[nodiscard]] static Links links(const std::vector<sim::Node*>& from, const std::vector<sim::Node*>& to);
   void strike_node(const FaultSpec& spec, sim::Node& node, Random& random, std::vector<Strike>& into);
   void strike_process(const FaultSpec& spec, sim::Node& node, Random& random, std::vector<Strike>& into);
   void strike_disk(const FaultSpec& spec, sim::Node& node, Random& random, std::vector<Strike>& into);

@@ -79,7 +79,35 @@ WorkloadPlan draw_workload(const WorkloadSpec& spec, std::size_t index, const Ra
   return plan;
 }
 
-FaultSpec default_fault(FaultKind kind, std::string name, Duration at) {
+std::optional<std::string> find_key(const DrawnConfig& config, std::string_view key) {
+  const auto found = std::ranges::find(config, key, &std::pair<std::string, std::string>::first);
+  return found == config.end() ? std::nullopt : std::optional{found->second};
+}
+
+// Brokers, then the controllers that are nodes of their own; each kind is dealt out to the racks in turn.
+std::vector<ServerPlan> lay_out(const ClusterSpec& cluster) {
+  std::vector<ServerPlan> servers;
+  const auto rack = [&](std::int64_t index) { return cluster.racks > 0 ? index % cluster.racks + 1 : 0; };
+  for (std::int64_t index = 0; index < cluster.brokers; ++index) {
+    const bool controls = cluster.controllers == 0 || (cluster.combined && index < cluster.controllers);
+    servers.push_back(
+        {NodeId{static_cast<std::int32_t>(index + 1)}, fmt::format("broker-{}", index + 1), true, controls, rack(index)});
+  }
+  if (!cluster.dedicated_controllers()) return servers;
+  for (std::int64_t index = 0; index < cluster.controllers; ++index) {
+    servers.push_back({NodeId{first_controller_id + static_cast<std::int32_t>(index)}, fmt::format("controller-{}", index + 1),
+                       false, true, rack(index)});
+  }
+  return servers;
+}
+
+// What a parameter of a drawn fault names; in a cluster every server may be struck, and every link.
+std::string_view drawn_target(const ParameterInfo& parameter, bool cluster) {
+  if (!cluster || parameter.kind == ParameterKind::client) return parameter.fallback;
+  return parameter.name == "from" ? "any.node" : "any.server";
+}
+
+FaultSpec default_fault(FaultKind kind, std::string name, Duration at, bool cluster) {
   FaultSpec fault;
   fault.name = std::move(name);
   fault.at = Value::fixed(at.count(), Unit::duration);
@@ -90,39 +118,59 @@ FaultSpec default_fault(FaultKind kind, std::string name, Duration at) {
       continue;
     }
     auto& selector = parameter.name == "from" ? fault.from : parameter.name == "to" ? fault.to : fault.node;
-    selector = *Selector::parse(parameter.fallback);
+    selector = *Selector::parse(drawn_target(parameter, cluster));
   }
   return fault;
 }
 
-void draw_swarm(const SwarmSpec& swarm, Duration duration, Random stream, std::vector<FaultSpec>& into) {
+void draw_swarm(const SwarmSpec& swarm, Duration duration, Random stream, Plan& plan) {
   const std::int64_t count = swarm.count.draw(stream);
   Duration at{};
   for (std::int64_t one = 0; one < count; ++one) {
     at += swarm.between.draw_duration(stream);
     const FaultKind kind = swarm.kinds[stream.below(swarm.kinds.size())];
     if (at >= duration) return;
-    into.push_back(default_fault(kind, fmt::format("swarm#{} {}", one + 1, fault_info(kind).name), at));
+    plan.faults.push_back(
+        default_fault(kind, fmt::format("swarm#{} {}", one + 1, fault_info(kind).name), at, plan.is_cluster()));
   }
 }
 
 }  // namespace
 
-bool Plan::keeps_create_time(std::string_view topic) const {
-  constexpr std::string_view append_time = "LogAppendTime";
-  const auto says = [&](const DrawnConfig& config, std::string_view key) {
-    return std::ranges::any_of(config, [&](const auto& one) { return one.first == key && one.second == append_time; });
-  };
+std::int64_t Plan::broker_count() const { return std::ranges::count_if(servers, &ServerPlan::is_broker); }
+std::int64_t Plan::controller_count() const { return std::ranges::count_if(servers, &ServerPlan::is_controller); }
+
+std::optional<std::string> Plan::broker_value(std::string_view key) const {
+  auto value = find_key(broker_config, key);
+  return value ? value : find_key(config, key);
+}
+
+std::optional<std::string> Plan::topic_value(std::string_view topic, std::string_view topic_key,
+                                             std::string_view broker_key) const {
   const auto found = std::ranges::find(topics, topic, &TopicPlan::name);
-  if (found != topics.end() && says(found->config, "message.timestamp.type")) return false;
-  return !says(broker_config, "log.message.timestamp.type");
+  if (found != topics.end()) {
+    if (auto value = find_key(found->config, topic_key)) return value;
+  }
+  return broker_value(broker_key);
+}
+
+std::int16_t Plan::replication_of(std::string_view topic) const {
+  const auto found = std::ranges::find(topics, topic, &TopicPlan::name);
+  return found == topics.end() ? std::int16_t{1} : found->replication;
+}
+
+bool Plan::keeps_create_time(std::string_view topic) const {
+  return topic_value(topic, "message.timestamp.type", "log.message.timestamp.type") != "LogAppendTime";
 }
 
 Plan make_plan(const Scenario& scenario, std::uint64_t seed) {
   const Random root = Random{seed}.fork("plan");
   Plan plan;
   const Random cluster = root.fork("cluster");
-  plan.broker_config = draw_config(scenario.cluster.config, cluster.fork("config"));
+  plan.servers = lay_out(scenario.cluster);
+  plan.config = draw_config(scenario.cluster.config, cluster.fork("config"));
+  plan.broker_config = draw_config(scenario.cluster.broker_config, cluster.fork("broker_config"));
+  plan.controller_config = draw_config(scenario.cluster.controller_config, cluster.fork("controller_config"));
   plan.disks = draw(scenario.cluster.disks, cluster, "disks");
   if (scenario.cluster.disk_size) plan.disk_size = draw(*scenario.cluster.disk_size, cluster, "disk_size");
   if (scenario.cluster.page_cache) plan.page_cache = draw(*scenario.cluster.page_cache, cluster, "page_cache");
@@ -130,7 +178,7 @@ Plan make_plan(const Scenario& scenario, std::uint64_t seed) {
   for (const TopicSpec& topic : scenario.topics) {
     const Random stream = root.fork("topic " + topic.name);
     plan.topics.push_back({topic.name, static_cast<std::int32_t>(draw(topic.partitions, stream, "partitions")),
-                           draw_config(topic.config, stream.fork("config"))});
+                           static_cast<std::int16_t>(topic.replication), draw_config(topic.config, stream.fork("config"))});
   }
   for (std::size_t at = 0; at < scenario.workloads.size(); ++at) {
     plan.workloads.push_back(draw_workload(scenario.workloads[at], at, root.fork(fmt::format("workload {}", at + 1))));
@@ -140,7 +188,7 @@ Plan make_plan(const Scenario& scenario, std::uint64_t seed) {
     const std::int64_t chance = fault.chance.draw(stream);
     if (stream.chance(static_cast<std::uint64_t>(chance), probability_certain)) plan.faults.push_back(fault);
   }
-  if (scenario.swarm) draw_swarm(*scenario.swarm, scenario.run.duration, root.fork("swarm"), plan.faults);
+  if (scenario.swarm) draw_swarm(*scenario.swarm, scenario.run.duration, root.fork("swarm"), plan);
   return plan;
 }
 

@@ -11,15 +11,27 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/types.h"
 #include "scenarios/language/scenario.h"
 
 namespace squall::scenarios {
 
 using DrawnConfig = std::vector<std::pair<std::string, std::string>>;
 
+// A broker, a controller, or both. Brokers have the ids 1, 2, …; controllers that are nodes of their own 101, 102, …
+struct ServerPlan {
+  NodeId id;
+  std::string name;  // of the node, and its host
+  bool is_broker = true;
+  bool is_controller = true;
+  std::int64_t rack = 0;  // from 1; 0: none
+};
+inline constexpr std::int32_t first_controller_id = 101;
+
 struct TopicPlan {
   std::string name;
   std::int32_t partitions = 1;
+  std::int16_t replication = 1;
   DrawnConfig config;
 };
 
@@ -61,7 +73,10 @@ struct WorkloadPlan {
 };
 
 struct Plan {
-  DrawnConfig broker_config;
+  std::vector<ServerPlan> servers;  // brokers first
+  DrawnConfig config;               // of all servers
+  DrawnConfig broker_config;        // of brokers; wins over `config`
+  DrawnConfig controller_config;    // of controllers; likewise
   std::int64_t disks = 1;
   std::optional<std::int64_t> disk_size;
   std::optional<std::int64_t> page_cache;
@@ -69,6 +84,17 @@ struct Plan {
   std::vector<TopicPlan> topics;
   std::vector<WorkloadPlan> workloads;
   std::vector<FaultSpec> faults;  // those that are in this run, the swarm's included
+
+  [[nodiscard]] bool is_cluster() const { return servers.size() > 1; }
+  [[nodiscard]] std::int64_t broker_count() const;
+  [[nodiscard]] std::int64_t controller_count() const;
+  // A controller that is no broker has one disk, whatever the brokers have.
+  [[nodiscard]] std::int64_t disks_of(const ServerPlan& server) const { return server.is_broker ? disks : 1; }
+  // What the scenario sets for brokers, or for this topic; nothing if it leaves the default.
+  [[nodiscard]] std::optional<std::string> broker_value(std::string_view key) const;
+  [[nodiscard]] std::optional<std::string> topic_value(std::string_view topic, std::string_view topic_key,
+                                                       std::string_view broker_key) const;
+  [[nodiscard]] std::int16_t replication_of(std::string_view topic) const;
 
   // Whether the topic keeps the timestamps that its producers give.
   [[nodiscard]] bool keeps_create_time(std::string_view topic) const;

@@ -5,7 +5,10 @@
 namespace squall::scenarios {
 
 void Reader::watch(const client::TopicPartition& partition, PartitionId id) {
-  Watched watched{.id = id, .create_time = run_.plan.keeps_create_time(partition.topic), .session = {}};
+  Watched watched{.id = id,
+                  .create_time = run_.plan.keeps_create_time(partition.topic),
+                  .replicated = run_.plan.replication_of(partition.topic) > 1,
+                  .session = {}};
   watched_[partition] = std::move(watched);
 }
 
@@ -42,6 +45,11 @@ void Reader::observe_run(std::span<const client::ConsumedRecord> records, Instan
   watched.seen += batch_.size();
   const auto high_watermark = consumer_.high_watermark(partition);
   const auto log_start = consumer_.log_start(partition);
+  if (watched.replicated) {
+    // A leader that has just been elected may know less of both than the one before it.
+    watched.session.high_watermark = -1;
+    watched.session.log_start = -1;
+  }
   run_.checks.read({.partition = watched.id,
                     .records = batch_,
                     .session = &watched.session,

@@ -28,6 +28,7 @@ class Reader {
   struct Watched {
     PartitionId id = 0;
     bool create_time = true;
+    bool replicated = false;
     ReadSession session;
     std::uint64_t seen = 0;
   };

@@ -65,8 +65,8 @@ class Runner {
       run_.checks.identity().started(event.node_name, event.text("cluster").value_or(""), event.at);
     }
     if (event.name == runtime::EventName::log_dir_failed) {
-      for (BrokerNode& broker : run_.brokers) {
-        if (broker.node->index() == event.node) broker.dir_failed = true;
+      for (ServerNode& server : run_.servers) {
+        if (server.node->index() == event.node) server.dir_failed = true;
       }
     }
     faults_.event(event);
@@ -104,6 +104,7 @@ class Runner {
         livelock_ = true;
         run_.checks.report({"time_moves", "the cluster spins: millions of steps without virtual time moving on", run_.now()});
       }
+      if (begun_ && run_.plan.is_cluster()) run_.checks.availability().possible(run_.could_serve(), run_.now());
       if (options_.until && run_.now() >= Instant{*options_.until}) interrupt();
       if (options_.progress) options_.progress({phase, run_.now(), limit, run_.checks.tally()});
     }
@@ -146,6 +147,7 @@ class Runner {
         run_.partitions.push_back(run_.checks.history().partition_id(topic.name, index));
       }
     }
+    run_.atlas.begin();
     run_.begun = run_.now();
     begun_ = true;
     return {};
@@ -207,19 +209,27 @@ class Runner {
     }
   }
 
+  void stop_servers(const std::function<bool(const ServerPlan&)>& which) {
+    for (ServerNode& server : run_.servers) {
+      if (!which(*server.plan)) continue;
+      server.wanted = false;
+      server.node->request_stop();
+    }
+    run_phase("stopping", run_.now() + stop_limit, [this, &which] {
+      return std::ranges::all_of(run_.servers, [&](const ServerNode& one) {
+        return !which(*one.plan) || one.node->state() != sim::NodeState::running;
+      });
+    });
+  }
+
   void stop_everything() {
     run_.timeline.add(run_.now(), EntryKind::phase, "all processes are stopped");
     run_.control->request_stop();
-    for (BrokerNode& broker : run_.brokers) {
-      broker.wanted = false;
-      broker.node->request_stop();
-    }
-    const auto all_off = [this] {
-      return std::ranges::all_of(run_.brokers, [](const auto& one) { return one.node->state() != sim::NodeState::running; });
-    };
-    run_phase("stopping", run_.now() + stop_limit, all_off);
+    // Brokers ask the controllers before they stop.
+    stop_servers([](const ServerPlan& server) { return server.is_broker; });
+    if (!stopped_) stop_servers([](const ServerPlan& server) { return !server.is_broker; });
     if (stopped_) return;
-    for (BrokerNode& broker : run_.brokers) judge_end(*broker.node, broker.node->state() != sim::NodeState::running);
+    for (ServerNode& server : run_.servers) judge_end(*server.node, server.node->state() != sim::NodeState::running);
   }
 
   RunResult result() {

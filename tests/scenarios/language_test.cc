@@ -32,7 +32,7 @@ mode = "assign"
 from = "latest"
 [[workload]]
 admin = "churn"
-operations = ["create-topic", "delete-topic"]
+operations = ["create-topic", "reassign", "elect-leader"]
 [[fault]]
 name = "freeze"
 at = "uniform(4s, 6s)"
@@ -83,7 +83,8 @@ TEST(Language, ReadsOneOfEverything) {
   EXPECT_EQ(scenario->workloads[0].rate->least(), 500'000);
   EXPECT_EQ(scenario->workloads[0].idempotence.to_string(), "true");
   EXPECT_EQ(scenario->workloads[1].kind, WorkloadKind::consume);
-  EXPECT_EQ(scenario->workloads[2].operations.size(), 2U);
+  EXPECT_THAT(scenario->workloads[2].operations,
+              testing::ElementsAre(AdminOperation::create_topic, AdminOperation::reassign, AdminOperation::elect_leader));
   ASSERT_EQ(scenario->faults.size(), 3U);
   EXPECT_EQ(scenario->faults[0].node->kind, Selector::Kind::active_controller);
   EXPECT_EQ(scenario->faults[0].value("for").least(), 6'000'000'000);
@@ -118,11 +119,80 @@ TEST(Language, AnErrorSaysWhereAndWhatWouldBeRight) {
 
 TEST(Language, RefusesWhatIsNoToml) { EXPECT_THAT(error_of("title = \n"), StartsWith("x.toml:1:")); }
 
-TEST(Language, RefusesMoreNodesThanAreSimulated) {
-  EXPECT_THAT(error_of(with("[cluster]\nbrokers = 3\n")),
-              AllOf(HasSubstr("x.toml:7:11: cluster.brokers"), HasSubstr("must be 1")));
-  EXPECT_THAT(error_of(with("[cluster]\ncontrol_plane = \"zookeeper\"\n")), HasSubstr("only \"kraft\""));
+TEST(Language, RefusesClustersThatCannotBe) {
+  const std::pair<std::string, std::string_view> rows[] = {
+      {"brokers = 3\n", "x.toml:7:11: cluster.brokers: needs `controllers` for more than one broker"},
+      {"brokers = 65\ncontrollers = 3\n", "must be at most 64"},
+      {"brokers = 0\n", "must be at least 1"},
+      {"brokers = 3\ncontrollers = 10\n", "must be at most 9"},
+      {"brokers = 3\ncombined = true\n", "cluster.combined: needs `controllers`"},
+      {"brokers = 3\ncontrollers = 5\ncombined = true\n", "x.toml:8:15: cluster.controllers: must be at most 3"},
+      {"brokers = 3\ncontrollers = 3\nracks = 4\n", "cluster.racks: must be at most 3"},
+      {"control_plane = \"zookeeper\"\n", "only \"kraft\""},
+      {"combined = 1\n", "cluster.combined"},
+  };
+  for (const auto& [lines, error] : rows) EXPECT_THAT(error_of(with("[cluster]\n" + lines)), HasSubstr(error)) << lines;
   EXPECT_THAT(error_of(with("[[workload]]\nconsume = \"orders\"\ngroup = \"g\"\n")), HasSubstr("consumer groups"));
+}
+
+constexpr std::string_view three_and_three = R"toml(title = "t"
+[cluster]
+brokers = 3
+controllers = 3
+racks = 3
+[[topic]]
+name = "orders"
+replication = 3
+[[topic]]
+name = "single"
+[[workload]]
+produce = "orders"
+)toml";
+
+TEST(Language, ReadsAClusterOfSeveralNodes) {
+  const auto scenario = parse(std::string{three_and_three} +
+                              "[[fault]]\nat = \"1s\"\npartition = { from = \"rack.1\", to = "
+                              "\"all.servers\", one_way = true }\n");
+  ASSERT_TRUE(scenario.has_value()) << scenario.error().to_string();
+  EXPECT_EQ(scenario->cluster.brokers, 3);
+  EXPECT_EQ(scenario->cluster.controllers, 3);
+  EXPECT_TRUE(scenario->cluster.dedicated_controllers());
+  EXPECT_EQ(scenario->cluster.racks, 3);
+  EXPECT_EQ(scenario->topics[0].replication, 3);
+  EXPECT_EQ(scenario->faults[0].from->kind, Selector::Kind::rack);
+}
+
+TEST(Language, RefusesNodesThatAClusterDoesNotHave) {
+  const std::pair<std::string, std::string_view> rows[] = {
+      {"broker.4", "there is no broker.4: the cluster has 3 brokers"},
+      {"controller.4", "there is no controller.4: the cluster has 3 controllers"},
+      {"rack.4", "there is no rack.4: the cluster has 3 racks"},
+      {"follower(single/0)", "single has no followers: its replication is 1"},
+      {"in_sync_follower(orders/1)", "orders has no partition 1"},
+      {"follower(order/0)", "did you mean \"orders\"?"},
+      {"controller.standby", "no error"},
+      {"controller.3", "no error"},
+  };
+  for (const auto& [selector, error] : rows) {
+    const std::string fault = "[[fault]]\nat = \"1s\"\npause = { node = \"" + selector + "\" }\n";
+    EXPECT_THAT(error_of(std::string{three_and_three} + fault), HasSubstr(error)) << selector;
+  }
+  const std::pair<std::string, std::string_view> alone[] = {
+      {"controller.standby", "there is no controller.standby: the cluster has one controller"},
+      {"rack.1", "there is no rack.1: the cluster has no racks"},
+      {"follower(orders/0)", "orders has no followers"},
+      {"controller.1", "no error"},
+      {"all.servers", "no error"},
+  };
+  for (const auto& [selector, error] : alone) {
+    EXPECT_THAT(error_of(with("[[fault]]\nat = \"1s\"\npause = { node = \"" + selector + "\" }\n")), HasSubstr(error))
+        << selector;
+  }
+}
+
+TEST(Language, RefusesMoreReplicasThanBrokers) {
+  EXPECT_EQ(error_of("title = \"t\"\n[[topic]]\nname = \"orders\"\nreplication = 3\n"),
+            "x.toml:4:15: topic \"orders\".replication: must be at most 1, the number of brokers");
 }
 
 TEST(Language, RefusesFaultsThatNeverFireOrDoNothing) {

@@ -13,6 +13,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "scenarios/run/cluster.h"
+
 namespace squall::scenarios {
 namespace {
 
@@ -90,6 +92,28 @@ TEST(Runner, EventsCarryOnlyTheFieldsThatTheVocabularyNames) {
   };
   ASSERT_TRUE(run_scenario(scenario, options).has_value());
   EXPECT_GT(seen.size(), 12U);
+}
+
+TEST(Runner, AFaultOfLinksStrikesEachLinkBetweenTwoSetsOnce) {
+  const std::pair<std::string_view, std::vector<std::string>> rows[] = {
+      {"from = \"broker.1\", to = \"all.nodes\"", {"broker-1 and client-1", "broker-1 and client-2", "broker-1 and client-3"}},
+      {"from = \"all.clients\", to = \"all.nodes\"",
+       {"client-1 and broker-1", "client-2 and broker-1", "client-3 and broker-1"}},
+      {"from = \"all.nodes\", to = \"broker.1\"", {"client-1 and broker-1", "client-2 and broker-1", "client-3 and broker-1"}},
+      {"from = \"all.nodes\", to = \"all.nodes\"",
+       {"broker-1 and client-1", "broker-1 and client-2", "broker-1 and client-3", "client-1 and client-2",
+        "client-1 and client-3", "client-2 and client-3"}},
+  };
+  for (const auto& [ends, links] : rows) {
+    const RunResult result = run(scenario_of(
+        "[[fault]]\nname = \"cut\"\nat = \"1s\"\nlatency = { one_way = true, for = \"1s\", " + std::string{ends} + " }\n"));
+    EXPECT_EQ(result.verdict, Verdict::held) << what_broke(result);
+    std::vector<std::string> struck;
+    for (const TimelineEntry& entry : result.timeline) {
+      if (entry.text.starts_with("cut: ")) struck.push_back(entry.text.substr(5, entry.text.find(" slower") - 5));
+    }
+    EXPECT_EQ(struck, links) << ends;
+  }
 }
 
 TEST(Runner, FaultsFireOnEventsAndAfterEachOther) {
@@ -185,10 +209,22 @@ TEST(ShippedScenarios, AllAreReadAndHaveATitle) {
   }
 }
 
+TEST(ShippedScenarios, ConfigureServersThatAcceptIt) {
+  for (const auto& path : shipped()) {
+    const auto scenario = load(path);
+    ASSERT_TRUE(scenario.has_value());
+    for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+      const auto configured = configure_servers(*scenario, make_plan(*scenario, seed));
+      EXPECT_TRUE(configured.has_value()) << configured.error().to_string();
+    }
+  }
+}
+
 TEST(ShippedScenarios, HoldWithTheirFirstSeed) {
   for (const auto& path : shipped()) {
     auto scenario = load(path);
     ASSERT_TRUE(scenario.has_value());
+    if (scenario->cluster.controllers > 0) continue;  // clusters are only read and configured here
     const RunResult result = run(*scenario, scenario->run.first_seed);
     EXPECT_EQ(result.verdict, Verdict::held) << path << "\n" << what_broke(result);
   }

@@ -1,0 +1,25 @@
+#include "scenarios/run/cluster_view.h"
+
+namespace squall::scenarios {
+
+NodeId NewestView::active_controller() const {
+  LeaderEpoch newest = no_epoch;
+  NodeId leader = no_node;
+  for (const NodeInsight* node : live_()) {
+    // In one epoch there is at most one leader, and not everybody has heard of it.
+    const bool newer = node->quorum_epoch() > newest;
+    if (newer || (node->quorum_epoch() == newest && leader == no_node)) leader = node->quorum_leader();
+    if (newer) newest = node->quorum_epoch();
+  }
+  return leader;
+}
+
+std::optional<PartitionView> NewestView::partition(std::string_view topic, std::int32_t index) const {
+  const NodeInsight* newest = nullptr;
+  for (const NodeInsight* node : live_()) {
+    if (newest == nullptr || node->metadata_end() > newest->metadata_end()) newest = node;
+  }
+  return newest == nullptr ? std::nullopt : newest->partition(topic, index);
+}
+
+}  // namespace squall::scenarios

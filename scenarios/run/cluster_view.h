@@ -1,0 +1,71 @@
+// What a cluster is at this moment: who is the active controller, who leads a partition and who is in sync. It is what the
+// newest live image of the metadata says, not what any one node believes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/types.h"
+
+namespace squall::scenarios {
+
+struct PartitionView {
+  NodeId leader = no_node;
+  std::vector<NodeId> replicas;
+  std::vector<NodeId> in_sync;
+};
+
+// What one node knows, while it runs.
+class NodeInsight {
+ public:
+  virtual ~NodeInsight() = default;
+  // The epoch of the metadata quorum, and the leader in it if it is known.
+  [[nodiscard]] virtual LeaderEpoch quorum_epoch() const = 0;
+  [[nodiscard]] virtual NodeId quorum_leader() const = 0;
+  // One past the last metadata record that its image holds.
+  [[nodiscard]] virtual Offset metadata_end() const = 0;
+  // Nothing: its image has no such partition.
+  [[nodiscard]] virtual std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const = 0;
+};
+
+class ClusterView {
+ public:
+  virtual ~ClusterView() = default;
+  // `no_node` while nobody knows of one.
+  [[nodiscard]] virtual NodeId active_controller() const = 0;
+  // Nothing while nobody knows of the partition.
+  [[nodiscard]] virtual std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const = 0;
+};
+
+// The insights of all nodes that are up, in the order of their ids.
+using LiveInsights = std::function<std::vector<const NodeInsight*>()>;
+
+// Takes the word of the node with the newest epoch about the controller, and of the newest image about partitions.
+class NewestView final : public ClusterView {
+ public:
+  explicit NewestView(LiveInsights live) : live_{std::move(live)} {}
+  [[nodiscard]] NodeId active_controller() const override;
+  [[nodiscard]] std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const override;
+
+ private:
+  LiveInsights live_;
+};
+
+// One node that is everything there is, while it serves.
+class SoleNodeView final : public ClusterView {
+ public:
+  SoleNodeView(NodeId id, std::function<bool()> serves) : id_{id}, serves_{std::move(serves)} {}
+  [[nodiscard]] NodeId active_controller() const override { return serves_() ? id_ : no_node; }
+  [[nodiscard]] std::optional<PartitionView> partition(std::string_view, std::int32_t) const override {
+    return PartitionView{active_controller(), {id_}, {id_}};
+  }
+
+ private:
+  NodeId id_;
+  std::function<bool()> serves_;
+};
+
+}  // namespace squall::scenarios

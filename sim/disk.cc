@@ -88,8 +88,9 @@ Result<std::size_t> Disk::write(NodeWorld& world, const InodeRef& inode, const s
   FileImage& image = inode->image;
   const std::uint64_t growth = at + total > image.size() ? at + total - std::max(at, image.size()) : 0;
   if (growth > 0 && used_bytes_ + growth > capacity_bytes_) {
-    hit(capacity_fault_);
+    const bool estimated = recount_due_;
     recount();
+    if (!estimated || used_bytes_ + growth > capacity_bytes_) hit(capacity_fault_);
     const std::uint64_t room = capacity_bytes_ > used_bytes_ ? capacity_bytes_ - used_bytes_ : 0;
     if (growth > room) {
       if (total - growth + room == 0) return std::unexpected{IoError::no_space};
@@ -194,6 +195,7 @@ bool Disk::write_back(Instant now, Instant before) {
 }
 
 void Disk::recount() {
+  recount_due_ = false;
   used_bytes_ = 0;
   names_.for_each_file([this](const std::string&, Inode& inode) { used_bytes_ += inode.image.allocated(); });
 }

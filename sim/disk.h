@@ -80,7 +80,10 @@ class Disk {
 
   [[nodiscard]] const std::string& mount() const { return mount_; }
   [[nodiscard]] std::uint64_t capacity_bytes() const { return capacity_bytes_; }
-  [[nodiscard]] std::uint64_t used_bytes() const { return used_bytes_; }
+  [[nodiscard]] std::uint64_t used_bytes() {
+    if (recount_due_) recount();
+    return used_bytes_;
+  }
   [[nodiscard]] std::uint64_t dirty_bytes() const { return dirty_bytes_; }
   [[nodiscard]] Device& device() { return device_; }
   [[nodiscard]] NameTree& names() { return names_; }
@@ -98,7 +101,7 @@ class Disk {
   runtime::Result<void> truncate(const InodeRef& inode, std::uint64_t size);
   runtime::Result<void> sync_dir(NodeWorld& world, const std::string& path);
   // A removed file's bytes are free again once nothing holds it.
-  void name_removed() { recount(); }
+  void name_removed() { recount_due_ = true; }
 
   // ---- for the node ----
   // The power is cut: fates are drawn. Returns how many unsynced changes there were.
@@ -127,7 +130,8 @@ class Disk {
   std::string mount_;
   std::uint64_t original_capacity_;
   std::uint64_t capacity_bytes_;
-  std::uint64_t used_bytes_ = 0;
+  std::uint64_t used_bytes_ = 0;  // or more, while a recount is due: to walk all files is dear
+  bool recount_due_ = false;
   std::uint64_t dirty_bytes_ = 0;
   std::uint64_t dirty_limit_;
   std::uint64_t names_mark_ = 0;  // names as old as the last write-back

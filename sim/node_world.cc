@@ -231,7 +231,7 @@ Result<std::unique_ptr<runtime::FileLock>> NodeWorld::lock(const std::string& pa
 Result<runtime::DiskSpace> NodeWorld::space(const std::string& path) {
   if (refuse()) return std::unexpected{IoError::closed};
   if (!is_path(path)) return std::unexpected{IoError::invalid_argument};
-  const Disk& disk = node_.disk(path);
+  Disk& disk = node_.disk(path);
   const std::uint64_t used = std::min(disk.used_bytes(), disk.capacity_bytes());
   return runtime::DiskSpace{.total_bytes = disk.capacity_bytes(), .usable_bytes = disk.capacity_bytes() - used};
 }

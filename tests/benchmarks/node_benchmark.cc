@@ -2,6 +2,7 @@
 // processor time; the wall time of each run stands beside it.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <numeric>
@@ -14,7 +15,7 @@ namespace squall::scenarios {
 namespace {
 
 struct Measured {
-  std::uint64_t requests = 0;  // that the broker has taken up
+  std::uint64_t requests = 0;  // that brokers and controllers have taken up
   std::uint64_t steps = 0;
   std::uint64_t crossings = 0;
   std::uint64_t records = 0;  // acknowledged and read
@@ -47,8 +48,11 @@ std::expected<Measured, std::string> run(const Scenario& scenario) {
   RunOptions options;
   options.ready = [&](sim::Simulation& made) { simulation = &made; };
   options.progress = [&](const Progress&) {
-    sim::Node& broker = simulation->node(0);
-    if (broker.state() == sim::NodeState::running) measured.requests = requests_of(broker);
+    std::uint64_t requests = 0;
+    for (std::size_t node = 0; node < simulation->node_count(); ++node) {
+      if (simulation->node(node).state() == sim::NodeState::running) requests += requests_of(simulation->node(node));
+    }
+    measured.requests = std::max(measured.requests, requests);
   };
   const auto result = run_scenario(scenario, options);
   if (!result) return std::unexpected(result.error().to_string());
@@ -87,6 +91,18 @@ void scenario(benchmark::State& state, const std::string& name) {
 BENCHMARK_CAPTURE(scenario, everyday, std::string{"everyday"})->Unit(benchmark::kMillisecond)->Iterations(1)->Repetitions(3);
 BENCHMARK_CAPTURE(scenario, idle, std::string{"idle"})->Unit(benchmark::kMillisecond)->Iterations(1)->Repetitions(3);
 BENCHMARK_CAPTURE(scenario, busy, std::string{"busy"})->Unit(benchmark::kMillisecond)->Iterations(1)->Repetitions(3);
+BENCHMARK_CAPTURE(scenario, cluster_200, std::string{"cluster_200"})
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(1)
+    ->Repetitions(3);
+BENCHMARK_CAPTURE(scenario, cluster_idle, std::string{"cluster_idle"})
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(1)
+    ->Repetitions(3);
+BENCHMARK_CAPTURE(scenario, cluster_busy, std::string{"cluster_busy"})
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(1)
+    ->Repetitions(3);
 
 }  // namespace
 }  // namespace squall::scenarios

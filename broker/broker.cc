@@ -264,7 +264,8 @@ void Broker::stop() {
   BrokerState& state = *state_;
   if (state.stopping || state.server == nullptr) return;
   const Duration grace = state.config.milliseconds("squall.shutdown.grace.ms");
-  if (state.lifecycle && state.config.boolean("controlled.shutdown.enable")) {
+  // Who cannot go on has nothing to wait for: its log, or the controller's, does not work any more.
+  if (state.lifecycle && !state.failure && state.config.boolean("controlled.shutdown.enable")) {
     (void)state.lifecycle->begin_controlled_shutdown(runtime::deadline_in(state.world, grace));
   }
   state.stopping = true;

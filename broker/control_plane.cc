@@ -89,6 +89,7 @@ raft::ControllerSettings controller_settings(const BrokerState& state) {
   settings.node_id = config.node_id;
   settings.cluster_id = state.cluster_id;
   settings.features = raft::supported_features();
+  if (config.is_broker) settings.own_broker = state.incarnation;
   settings.session_timeout = config.milliseconds("broker.session.timeout.ms");
   settings.leader_imbalance_check_interval = std::chrono::seconds{config.integer("leader.imbalance.check.interval.seconds")};
   settings.unclean_election_interval = config.milliseconds("unclean.leader.election.interval.ms");

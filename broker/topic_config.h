@@ -24,7 +24,8 @@ struct TopicConfig {
   log::LogConfig log;
 };
 
-enum class ConfigOrigin : std::int8_t { topic = 1, static_broker = 4, fallback = 5 };  // as in DescribeConfigs
+// As in DescribeConfigs.
+enum class ConfigOrigin : std::int8_t { topic = 1, dynamic_broker = 2, dynamic_default = 3, static_broker = 4, fallback = 5 };
 
 struct EffectiveValue {
   std::optional<std::string> value;

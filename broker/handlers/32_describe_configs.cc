@@ -72,6 +72,21 @@ void describe_broker(const BrokerState& broker, const Resource& resource, const 
   }
 }
 
+// What was altered of the broker, or, without a name, of all brokers (KIP-226).
+void describe_altered(const BrokerState& broker, const Resource& resource, Result& result) {
+  const auto image = broker.image();
+  for (const auto& [name, value] : image->config_of(ConfigResource::broker, resource.resource_name)) {
+    if (!is_wanted(resource, name)) continue;
+    Entry& entry = result.configs.emplace_back();
+    entry.name = name;
+    entry.value = value;
+    const auto origin = resource.resource_name.empty() ? ConfigOrigin::dynamic_default : ConfigOrigin::dynamic_broker;
+    entry.config_source = static_cast<std::int8_t>(origin);
+    entry.config_type = static_cast<std::int8_t>(ConfigType::int64);
+    entry.documentation = std::nullopt;
+  }
+}
+
 void refuse(Result& result, ErrorCode code, std::string message) {
   result.error_code = wire(code);
   result.error_message = std::move(message);
@@ -94,9 +109,8 @@ void describe(const BrokerState& broker, const Resource& resource, const protoco
                       "Unexpected broker id, expected " + std::to_string(broker.config.node_id.value()) + ", but received " +
                           quote(resource.resource_name));
       }
-      // Without a name: the cluster-wide dynamic defaults, of which there are none.
       if (!resource.resource_name.empty()) describe_broker(broker, resource, request, result);
-      return;
+      return describe_altered(broker, resource, result);
     case ConfigResource::client_metrics:
     case ConfigResource::group: break;
   }

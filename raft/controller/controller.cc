@@ -24,9 +24,11 @@ Controller::Image Controller::published_image() const {
 Records Controller::become_active(LeaderEpoch epoch, Instant now) {
   SQUALL_ASSERT(!is_active(), "a controller becomes active once in an epoch");
   epoch_ = epoch;
-  sessions_.begin(*image_, now);
-  // A broker that is silent is found within an eighth of its session.
-  schedule(Task::fence_stale, now + settings_.session_timeout / 8);
+  const BrokerImage* own = settings_.own_broker ? image_->brokers.get(settings_.node_id) : nullptr;
+  const bool own_is_gone = own != nullptr && own->incarnation != *settings_.own_broker;
+  sessions_.begin(*image_, now, own_is_gone ? settings_.node_id : no_node);
+  // A broker that is silent is found within an eighth of its session; one that is gone, at once.
+  schedule(Task::fence_stale, own_is_gone ? now : now + settings_.session_timeout / 8);
   schedule(Task::find_leaders, now);
   schedule(Task::no_op, now + settings_.no_op_interval);
   if (settings_.auto_leader_rebalance) schedule(Task::balance, now + settings_.leader_imbalance_check_interval);

@@ -38,6 +38,8 @@ struct ControllerSettings {
   NodeId node_id;
   std::string cluster_id;
   SupportedFeatures features;  // what this controller can work with
+  // The broker in this process, if it has that role: an earlier incarnation of it is known to be gone.
+  std::optional<Uuid> own_broker;
 
   Duration session_timeout = std::chrono::seconds{9};
   Duration leader_imbalance_check_interval = std::chrono::seconds{300};

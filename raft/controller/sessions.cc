@@ -4,14 +4,14 @@
 
 namespace squall::raft {
 
-void Sessions::begin(const MetadataImage& image, Instant now) {
+void Sessions::begin(const MetadataImage& image, Instant now, NodeId gone) {
   sessions_.clear();
   for (const auto& [id, broker] : image.brokers) {
     // It may have stopped: until it is heard of, another incarnation may take its place.
     if (broker.fenced) continue;
     Session& session = sessions_[id];
     session.epoch = broker.epoch;
-    session.last_contact = now;
+    session.last_contact = id == gone ? now - timeout_ : now;
     // When its leaderships moved is forgotten: before now at the latest.
     if (broker.in_controlled_shutdown) session.shutdown_offset = image.end_offset - 1;
   }

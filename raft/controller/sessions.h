@@ -1,7 +1,8 @@
 // What the active controller remembers of brokers between their heartbeats. Soft: lost with the leadership, made anew with it.
 //
 // A broker's session lasts `session_timeout` from its last heartbeat, or from the controller's election: whoever was unfenced
-// under the old controller gets a full session under the new one. It ends when the broker is allowed to stop.
+// under the old controller gets a full session under the new one. It ends when the broker is allowed to stop. The broker that
+// this node was in an earlier process has none left: the process of the controller is its own.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ class Sessions {
  public:
   explicit Sessions(Duration timeout) : timeout_{timeout} {}
 
-  void begin(const MetadataImage& image, Instant now);
+  // `gone` is unfenced in the image, and known not to live.
+  void begin(const MetadataImage& image, Instant now, NodeId gone = no_node);
   void clear() { sessions_.clear(); }
   // A heartbeat or a registration. `metadata_offset` is that of the last record that the broker has replayed.
   void touch(NodeId broker, std::int64_t epoch, Instant now, Offset metadata_offset);

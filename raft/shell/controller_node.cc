@@ -118,7 +118,7 @@ ErrorCode ControllerNode::State::await_commit(LeaderEpoch epoch, Offset end, Ins
     if (leads()) note_committed();
     if (settled_epoch == epoch && settled_end >= end) return ErrorCode::none;
     if (active != epoch || stopped || failed) return ErrorCode::not_controller;
-    if (world.now() >= deadline) return ErrorCode::request_timed_out;
+    if (world.now() >= deadline || quorum.disk_is_full()) return ErrorCode::request_timed_out;
     (void)settled.wait_until(deadline);
   }
 }
@@ -127,12 +127,13 @@ void ControllerNode::State::run() {
   while (!stopped && !failed) {
     const std::uint64_t seen = pokes;
     step();
-    const Instant deadline = leads() ? core.next_deadline() : end_of_time;
+    const Instant deadline = leads() && !quorum.disk_is_full() ? core.next_deadline() : end_of_time;
     (void)work.wait_until(deadline, [&] { return pokes != seen || stopped || failed; });
   }
 }
 
 void ControllerNode::State::step() {
+  if (quorum.disk_is_full()) settled.notify_all();
   if (active && !leads()) lose();
   if (!active) {
     follow();
@@ -199,7 +200,8 @@ void ControllerNode::State::note_committed() {
 }
 
 void ControllerNode::State::tick() {
-  while (leads() && core.next_deadline() <= world.now()) {
+  // A full disk takes no records that nobody asked for; nor is it the brokers' fault that they are not heard.
+  while (leads() && !quorum.disk_is_full() && core.next_deadline() <= world.now()) {
     const Records records = core.tick(world.now());
     if (!records.empty()) {
       const ErrorCode logged = log_records(records, false);
@@ -262,6 +264,9 @@ std::expected<ControllerAnswer<Request>, ErrorCode> ControllerNode::submit(const
   if (!state->leads()) return std::unexpected(ErrorCode::not_controller);
   const Instant now = state->world.now();
   if (now >= deadline) return std::unexpected(ErrorCode::request_timed_out);
+  if (state->quorum.disk_is_full() && !std::is_same_v<Request, protocol::BrokerHeartbeatRequest>) {
+    return std::unexpected(ErrorCode::kafka_storage_error);
+  }
   const LeaderEpoch epoch = *state->active;
   auto decision = state->core.submit(request, now);
   Offset end{0};

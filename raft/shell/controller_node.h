@@ -47,6 +47,8 @@ class ControllerNode {
 
   // May wait: decides, logs, and returns when all that it saw is committed. NOT_CONTROLLER if this node does not lead, or
   // stopped leading before that; REQUEST_TIMED_OUT if the deadline came first: then it is not known what happened.
+  // KAFKA_STORAGE_ERROR while the disk of the metadata log is full: nothing happens (heartbeats are still heard); what was
+  // decided before it was found full is answered with REQUEST_TIMED_OUT, and happens once there is room.
   // POLICY_VIOLATION if the log cannot hold what was decided: then nothing did. `end_offset` (if given) is set to the offset
   // below which an image knows of the outcome.
   template <class Request>

@@ -196,7 +196,8 @@ void MetadataLoader::State::write_snapshot() {
       MetadataVersion::of(*image).level);
   if (stopped) return;
   if (!created) return fail(created.error());
-  quorum.tell(SnapshotCreated{*created});
+  // Without room there is none this time: what it would have freed stays where it is.
+  if (*created) quorum.tell(SnapshotCreated{**created});
   clean();
 }
 

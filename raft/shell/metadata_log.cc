@@ -63,6 +63,7 @@ log::LogConfig metadata_log_config(std::int32_t segment_bytes, std::int64_t segm
   config.segment_ms = segment_ms;
   config.retention_ms = -1;
   config.retention_bytes = -1;
+  config.survives_full_disk = true;
   return config;
 }
 
@@ -93,16 +94,17 @@ const Restored& MetadataLog::restored() const { return state_->restored; }
 
 // ---- effects ----
 
-MetadataLogResult<void> MetadataLog::store(const ElectionState& election, std::int16_t kraft_version, const VoterSet& voters) {
+MetadataLogResult<bool> MetadataLog::store(const ElectionState& election, std::int16_t kraft_version, const VoterSet& voters) {
   const std::string path = state_->options.dir + "/" + std::string{quorum_state_name};
   const std::string text = encode_quorum_state(election, kraft_version, voters);
-  if (const auto written = log::write_file_atomically(state_->world, path, as_bytes(text)); !written) {
+  const auto written = log::write_file_atomically(state_->world, path, as_bytes(text));
+  if (!written && written.error() != runtime::IoError::no_space) {
     return std::unexpected(disk_failure(path, "write", written.error()));
   }
-  return {};
+  return written.has_value();
 }
 
-MetadataLogResult<void> MetadataLog::append(MutableBytes batches) {
+MetadataLogResult<std::size_t> MetadataLog::append(MutableBytes batches) {
   State& state = *state_;
   const auto refuse = [&](std::string_view why) {
     return std::unexpected(
@@ -132,15 +134,17 @@ MetadataLogResult<void> MetadataLog::append(MutableBytes batches) {
   }
   if (cursor.error()) return refuse(to_string(*cursor.error()));
   if (piece > 0) pieces.emplace_back(piece, epoch);
+  std::size_t in_log = 0;
   for (const auto& [bytes, piece_epoch] : pieces) {
-    const auto appended = state.log->append(batches.first(bytes), piece_epoch, log::AppendOrigin::raft_leader);
+    const auto appended = state.log->append(batches.subspan(in_log, bytes), piece_epoch, log::AppendOrigin::raft_leader);
     if (!appended) {
+      if (appended.error().code == log::LogError::no_space) break;
       if (appended.error().code == log::LogError::storage_error) return state.failed("append to", appended.error().code);
       return refuse(appended.error().message);
     }
-    batches = batches.subspan(bytes);
+    in_log += bytes;
   }
-  return {};
+  return in_log;
 }
 
 MetadataLogResult<void> MetadataLog::truncate(Offset end) {
@@ -153,11 +157,17 @@ MetadataLogResult<void> MetadataLog::truncate(Offset end) {
                                      state.options.dir, end, "restore the directory from a copy, or format the node anew"));
 }
 
-MetadataLogResult<Offset> MetadataLog::flush() {
+MetadataLogResult<Offset> MetadataLog::flush(RecoveryPoint recovery_point) {
   State& state = *state_;
   const Offset end = state.log->log_end_offset();
   if (const auto flushed = state.log->flush(); !flushed) return state.failed("flush", flushed.error());
-  keep_recovery_point(state.keeper);
+  if (recovery_point == RecoveryPoint::soon) {
+    keep_recovery_point(state.keeper);
+  } else {
+    const Offset point = state.log->recovery_point();
+    if (const auto kept = state.log->checkpoint_recovery_point(); !kept) return state.failed("flush", kept.error());
+    state.keeper->kept = std::max(state.keeper->kept, point);
+  }
   return std::min(end, state.log->recovery_point());
 }
 

@@ -2,7 +2,8 @@
 //
 // It does what effects.h asks for, one call for each kind, and reads. One fiber carries out effects, in order; reads, `flush`,
 // `create_snapshot` and `clean` may run beside it, the latter two from one fiber. Every failure is final: a node whose metadata
-// log failed must stop (the error says what and where).
+// log failed must stop (the error says what and where). A full disk is none where a call says so: it leaves everything as it
+// was.
 //
 // Files (KIP-595, KIP-630, KIP-853), names as Kafka's: `quorum-state`; `<offset>-<epoch>.checkpoint` (a snapshot, immutable),
 // `.checkpoint.part` (not whole yet; removed at the next start), `.checkpoint.deleted` (left by Kafka; removed, too), and of
@@ -11,7 +12,8 @@
 //
 // The recovery point, below which a damaged record is refused and not cut off as a torn tail, is checkpointed in the background
 // within `recovery_point_interval` of a flush that moved it, and by the clean stop of the LogManager: a checkpoint costs two
-// more syncs, so not with each flush.
+// more syncs, so not with each flush. What a voter cuts off, it fetches again; a lone voter has nobody to fetch from, so for it
+// the checkpoint is part of the flush.
 #pragma once
 
 #include <cstdint>
@@ -68,13 +70,17 @@ class MetadataLog {
   [[nodiscard]] const Restored& restored() const;
 
   // ---- effects; may wait ----
-  MetadataLogResult<void> store(const ElectionState& election, std::int16_t kraft_version, const VoterSet& voters);
-  // Whole batches with their offsets and epochs, the first at the log end.
-  MetadataLogResult<void> append(MutableBytes batches);
+  // False: the disk is full, and what was stored before still is.
+  MetadataLogResult<bool> store(const ElectionState& election, std::int16_t kraft_version, const VoterSet& voters);
+  // Whole batches with their offsets and epochs, the first at the log end. How many bytes of them are in the log now: all, or
+  // fewer whole batches, because the disk is full.
+  MetadataLogResult<std::size_t> append(MutableBytes batches);
   MetadataLogResult<void> truncate(Offset end);
   // Makes what was appended when it began durable; returns up to where: less than the log end of then only if the log was cut
-  // meanwhile. Safe beside appends.
-  MetadataLogResult<Offset> flush();
+  // meanwhile. Safe beside appends. With `RecoveryPoint::now`, damage to what it made durable is refused by any later start
+  // (unless the disk is full: then the older recovery point stays).
+  enum class RecoveryPoint : std::uint8_t { soon, now };
+  MetadataLogResult<Offset> flush(RecoveryPoint recovery_point = RecoveryPoint::soon);
   // Position 0 begins anew; every other piece goes behind the last.
   MetadataLogResult<void> write_part(OffsetAndEpoch id, std::int64_t position, ByteView bytes);
   // Reads the whole `.part` and checks every batch of it: header first, footer last, nothing behind.
@@ -87,10 +93,10 @@ class MetadataLog {
   // ---- snapshots ----
   using RecordVisitor = raft::RecordVisitor;
   // Writes a snapshot of its own: `visit` calls back with each record, in order. Durable under its name when done. One that is
-  // there already stays as it is.
-  MetadataLogResult<Snapshot> create_snapshot(OffsetAndEpoch id, const SnapshotHead& head,
-                                              const std::function<void(const RecordVisitor&)>& visit,
-                                              std::int16_t metadata_version);
+  // there already stays as it is. Nothing: the disk is full, and there is no such snapshot.
+  MetadataLogResult<std::optional<Snapshot>> create_snapshot(OffsetAndEpoch id, const SnapshotHead& head,
+                                                             const std::function<void(const RecordVisitor&)>& visit,
+                                                             std::int16_t metadata_version);
   // Calls `visit` with all records of the snapshot.
   MetadataLogResult<SnapshotHead> read_snapshot(OffsetAndEpoch id, const RecordVisitor& visit);
   // A piece of the file as it is, for FetchSnapshot; may wait. Nothing: there is no such snapshot (any more), or it does not

@@ -77,25 +77,29 @@ void MetadataLog::discard_part(OffsetAndEpoch id) {
   (void)state_->world.remove(state_->path(id, part_suffix));  // what is left is removed by the next start
 }
 
-MetadataLogResult<Snapshot> MetadataLog::create_snapshot(OffsetAndEpoch id, const SnapshotHead& head,
-                                                         const std::function<void(const RecordVisitor&)>& visit,
-                                                         std::int16_t metadata_version) {
+MetadataLogResult<std::optional<Snapshot>> MetadataLog::create_snapshot(OffsetAndEpoch id, const SnapshotHead& head,
+                                                                        const std::function<void(const RecordVisitor&)>& visit,
+                                                                        std::int16_t metadata_version) {
   State& state = *state_;
   SQUALL_ASSERT(id.offset > Offset{0} && id.offset <= log_end(), "a snapshot holds what the log held");
   SQUALL_ASSERT(!state.parts.contains(id), "a snapshot that is being fetched is not written");
-  if (const StoredSnapshot* found = state.find(id)) return found->snapshot;
+  if (const StoredSnapshot* found = state.find(id)) return std::optional{found->snapshot};
   auto writer = SnapshotWriter::begin(state.world, state.path(id, part_suffix), id.epoch, head);
   if (!writer) return std::unexpected(std::move(writer.error()));
   const MetadataVersion version{metadata_version};
   visit([&](const protocol::MetadataRecord& record) { writer->add(record, record_version(record, version)); });
   const auto size = writer->finish();
-  if (!size) return std::unexpected(size.error());
+  if (!size && !writer->found_disk_full()) return std::unexpected(size.error());
+  if (!size) {
+    discard_part(id);
+    return std::nullopt;
+  }
   if (auto named = rename_durably(state.world, state.path(id, part_suffix), state.path(id)); !named) {
     return std::unexpected(std::move(named.error()));
   }
   const Snapshot snapshot{.id = id, .size_bytes = *size};
   state.note(snapshot, head.last_timestamp_ms);
-  return snapshot;
+  return std::optional{snapshot};
 }
 
 MetadataLogResult<SnapshotHead> MetadataLog::read_snapshot(OffsetAndEpoch id, const RecordVisitor& visit) {

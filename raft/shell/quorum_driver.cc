@@ -10,6 +10,9 @@
 namespace squall::raft {
 namespace {
 
+// How often a full disk is tried again.
+constexpr Duration full_disk_pause = std::chrono::milliseconds{100};
+
 template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
@@ -162,7 +165,8 @@ void QuorumNode::State::keep_flushing() {
     }
     const Flush wish = *std::exchange(flush_wish, std::nullopt);
     flushing = true;
-    const auto durable = log.flush();
+    const bool alone = core.voters().is_only_voter(options.quorum.local);
+    const auto durable = log.flush(alone ? MetadataLog::RecoveryPoint::now : MetadataLog::RecoveryPoint::soon);
     flushing = false;
     wishes.notify_all();
     if (ended()) return;
@@ -179,7 +183,7 @@ bool QuorumNode::State::succeeded(const MetadataLogResult<void>& result) {
 }
 
 bool QuorumNode::State::carry_out(Effects effects, Offset high_watermark) {
-  if (effects.election && !succeeded(log.store(*effects.election, core.kraft_version(), core.voters()))) return false;
+  if (effects.election && !store(*effects.election)) return false;
   if (!carry_out_log(effects.log)) return false;
   if (high_watermark > committed) {
     log.set_high_watermark(high_watermark);
@@ -213,7 +217,46 @@ bool QuorumNode::State::carry_out_log(std::vector<LogOperation>& operations) {
   return append(std::move(gathered));
 }
 
-bool QuorumNode::State::append(ByteBuffer batches) { return batches.empty() || succeeded(log.append(batches)); }
+bool QuorumNode::State::store(const ElectionState& election) {
+  while (true) {
+    const auto stored = log.store(election, core.kraft_version(), core.voters());
+    if (!stored) fail(stored.error());
+    if (ended()) return false;
+    if (*stored) {
+      note_room();
+      return true;
+    }
+    wait_for_room();
+  }
+}
+
+bool QuorumNode::State::append(ByteBuffer batches) {
+  MutableBytes rest{batches};
+  while (!rest.empty()) {
+    const auto appended = log.append(rest);
+    if (!appended) fail(appended.error());
+    if (ended()) return false;
+    rest = rest.subspan(*appended);
+    if (!rest.empty()) wait_for_room();
+  }
+  note_room();
+  return !ended();
+}
+
+void QuorumNode::State::note_room() {
+  if (!std::exchange(disk_full, false)) return;
+  ++changes;
+  changed.notify_all();
+}
+
+// Nothing leaves the node meanwhile: others take it for dead, and elect another leader if it led.
+void QuorumNode::State::wait_for_room() {
+  if (!std::exchange(disk_full, true)) {
+    ++changes;
+    changed.notify_all();
+  }
+  (void)work.wait_until(runtime::deadline_in(world, full_disk_pause), [&] { return ended(); });
+}
 
 std::optional<ByteBuffer> QuorumNode::State::batches_of(const LogOperation& operation) {
   const std::int64_t now_ms = to_ms(world.wall_now());

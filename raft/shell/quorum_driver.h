@@ -60,7 +60,11 @@ struct QuorumNode::State : std::enable_shared_from_this<State> {
   // The batches that an append adds; nothing if the operation is none.
   [[nodiscard]] std::optional<ByteBuffer> batches_of(const LogOperation& operation);
   [[nodiscard]] ByteBuffer take_fetched(const AppendFetched& append);
+  bool store(const ElectionState& election);
   bool append(ByteBuffer batches);
+  // Until it is worth another try.
+  void wait_for_room();
+  void note_room();
   bool replace_log(const LogOperation& operation);
   bool finish_snapshot(const FinishSnapshot& finish);
   bool succeeded(const MetadataLogResult<void>& result);
@@ -92,6 +96,7 @@ struct QuorumNode::State : std::enable_shared_from_this<State> {
   bool draining = false;  // takes no proposals any more
   bool stopping = false;
   bool failed = false;
+  bool disk_full = false;      // the driver waits for room
   runtime::Condition work;     // for the driver
   runtime::Condition time;     // for the timer
   runtime::Condition wishes;   // for the flusher, and from it

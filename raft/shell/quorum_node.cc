@@ -131,6 +131,7 @@ ErrorCode QuorumNode::upgrade_kraft_version() {
 const Quorum& QuorumNode::core() const { return state_->core; }
 Offset QuorumNode::committed() const { return state_->committed; }
 bool QuorumNode::failed() const { return state_->failed; }
+bool QuorumNode::disk_is_full() const { return state_->disk_full; }
 MetadataLog& QuorumNode::log() { return state_->log; }
 
 std::optional<QuorumNode::LeaderAddress> QuorumNode::leader() const {

@@ -73,6 +73,8 @@ class QuorumNode {
   // watermark may be ahead of it, and of what is on the disk. No offset: nothing is known to be committed.
   [[nodiscard]] Offset committed() const;
   [[nodiscard]] bool failed() const;
+  // The disk of the log is full: nothing is logged, sent or answered until it has room again. Then all of it is.
+  [[nodiscard]] bool disk_is_full() const;
   [[nodiscard]] MetadataLog& log();
   // The leader and where it listens; nothing while it is not known. `self` is true if it is this node.
   struct LeaderAddress {
@@ -87,8 +89,8 @@ class QuorumNode {
   void tell(const LogCleaned& cleaned);
 
   // ---- waiting ----
-  // Grows whenever the role, the epoch, the leader, the high watermark, `committed()` or the log has changed, and when the
-  // node stops or fails.
+  // Grows whenever the role, the epoch, the leader, the high watermark, `committed()` or the log has changed, when the
+  // disk is full or has room again, and when the node stops or fails.
   [[nodiscard]] std::uint64_t changes() const;
   // May wait until `changes()` is not `seen`, or the deadline. False: the deadline.
   bool wait_for_change(std::uint64_t seen, Instant deadline = end_of_time);

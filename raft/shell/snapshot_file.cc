@@ -252,6 +252,7 @@ void SnapshotWriter::write(ByteView bytes) {
   world_->charge(Cost::checksummed_byte, bytes.size());
   if (const auto written = runtime::pwrite_all(*file_, bytes, size_); !written) {
     failure_ = disk_failure(path_, "write", written.error());
+    found_disk_full_ = written.error() == runtime::IoError::no_space;
   }
   size_ += bytes.size();
 }

@@ -59,6 +59,8 @@ class SnapshotWriter {
   void add(const protocol::MetadataRecord& record, std::int16_t version);
   // May wait. Writes the footer and makes the bytes durable (not the name); the size of the file.
   [[nodiscard]] MetadataLogResult<std::int64_t> finish();
+  // Whether it failed for want of room.
+  [[nodiscard]] bool found_disk_full() const { return found_disk_full_; }
 
  private:
   SnapshotWriter(runtime::World& world, std::string path, std::unique_ptr<runtime::File> file, LeaderEpoch epoch,
@@ -78,6 +80,7 @@ class SnapshotWriter {
   Offset next_{0};
   std::uint64_t size_ = 0;
   std::string failure_;
+  bool found_disk_full_ = false;
 };
 
 // May wait. Reads the whole file and checks it: every CRC, the header first, offsets without a gap, the epoch, the footer last

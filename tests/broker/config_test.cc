@@ -8,10 +8,11 @@
 #include <sstream>
 
 #include "broker/config_keys.h"
-#include "raft/controller/decision.h"
+#include "broker/config_schema.h"
 #include "broker/topic_config.h"
 #include "protocol/compression.h"
 #include "protocol/error_code.h"
+#include "raft/controller/configs.h"
 
 namespace squall::broker {
 namespace {
@@ -320,24 +321,47 @@ TEST(TopicConfigs, OverridesWinOverTheBrokerAndTheBrokerOverDefaults) {
 
 TEST(TopicConfigs, AListGrowsNoLongerThanAStringMayBe) {
   const auto made = parsed("");
-  MetadataImage image;
-  const auto topic = std::make_shared<TopicImage>();
+  raft::MetadataImage image;
+  const auto topic = std::make_shared<raft::TopicImage>();
   image.topics.set("orders", topic);
   const std::string key = "leader.replication.throttled.replicas";
-  image.configs.set({ConfigResource::topic, "orders"},
+  image.configs.set({raft::ConfigResource::topic, "orders"},
                     std::make_shared<const ConfigValues>(ConfigValues{{key, std::string(20'000, 'a')}}));
   protocol::IncrementalAlterConfigsRequest request;
   auto& resource = request.resources.emplace_back();
-  resource.resource_type = static_cast<std::int8_t>(ConfigResource::topic);
+  resource.resource_type = static_cast<std::int8_t>(raft::ConfigResource::topic);
   resource.resource_name = "orders";
   constexpr std::int8_t append = 2;
   resource.configs.push_back({.name = key, .config_operation = append, .value = std::string(20'000, 'b')});
   Random random{1};
-  const auto refused = decide_alter_configs({image, made.config, random}, request);
+  const BrokerConfigSchema schema{made.config};
+  const raft::ControllerSettings settings;
+  const raft::DecisionContext context{image, settings, schema, random};
+  const auto refused = raft::decide_alter_configs(context, request);
   EXPECT_TRUE(refused.records.empty());
   EXPECT_EQ(refused.response.responses[0].error_code, static_cast<std::int16_t>(protocol::ErrorCode::invalid_config));
   resource.configs[0].value = std::string(12'000, 'b');
-  EXPECT_EQ(decide_alter_configs({image, made.config, random}, request).records.size(), 1U);
+  EXPECT_EQ(raft::decide_alter_configs(context, request).records.size(), 1U);
+}
+
+TEST(BrokerConfigs, OnlyTheRatesOfThrottledReplicationCanBeAltered) {
+  const auto made = parsed("");
+  const BrokerConfigSchema schema{made.config};
+  const auto broker = raft::ConfigResource::broker;
+  const std::string rate = "leader.replication.throttled.rate";
+  EXPECT_EQ(schema.refuses(broker, {rate, "follower.replication.throttled.rate"}), std::nullopt);
+  EXPECT_EQ(schema.refuses(broker, {rate, "num.io.threads", "nope"}),
+            "Cannot update these configs dynamically: num.io.threads,nope");
+  EXPECT_TRUE(schema.knows(broker, rate));
+  EXPECT_FALSE(schema.knows(raft::ConfigResource::topic, rate));
+  EXPECT_FALSE(schema.is_list(broker, rate));
+  EXPECT_EQ(schema.check(broker, rate, "0"), std::nullopt);
+  for (const std::string value : {"-1", "x", "", "1.5", "9223372036854775808"}) {
+    EXPECT_THAT(schema.check(broker, rate, value).value_or(""), HasSubstr(rate)) << value;
+  }
+  EXPECT_EQ(schema.effective(broker, rate, {}, {}), "9223372036854775807");
+  EXPECT_EQ(schema.effective(broker, rate, {}, {{rate, "5"}}), "5");
+  EXPECT_EQ(schema.effective(broker, rate, {{rate, "7"}}, {{rate, "5"}}), "7");
 }
 
 TEST(TopicConfigs, ABadOneIsNamed) {

@@ -25,8 +25,8 @@ using namespace std::chrono_literals;
 // One connection, spoken to by hand.
 class Caller {
  public:
-  Caller(runtime::World& world, const std::string& host) : world_{world} {
-    auto connected = world.connect({host, 9092}, world.now() + 5s);
+  Caller(runtime::World& world, const std::string& host, std::uint16_t port = 9092) : world_{world} {
+    auto connected = world.connect({host, port}, world.now() + 5s);
     if (connected) connection_ = std::move(*connected);
   }
   [[nodiscard]] runtime::Connection& connection() { return *connection_; }

@@ -60,7 +60,7 @@ TEST_F(HostileTest, AnUnknownVersionOfApiVersionsIsAnsweredInVersionZero) {
     protocol::ApiVersionsResponse response;
     ASSERT_TRUE(decode(reader, 0, response));
     EXPECT_EQ(response.error_code, wire(protocol::ErrorCode::unsupported_version));
-    EXPECT_EQ(response.api_keys.size(), api_handlers().size());
+    EXPECT_EQ(response.api_keys.size(), api_handlers(ListenerKind::broker).size());
   });
 }
 
@@ -94,7 +94,7 @@ TEST_F(HostileTest, RandomBodiesNeverTakeTheBrokerDown) {
     Random random{7};
     for (int i = 0; i < 300; ++i) {
       Caller hostile{caller.world(), "broker"};
-      const ApiHandler& handler = *api_handlers()[random.below(api_handlers().size())];
+      const ApiHandler& handler = *api_handlers(ListenerKind::broker)[random.below(api_handlers(ListenerKind::broker).size())];
       ByteBuffer bytes(4 + 10 + random.below(60));
       random.fill(bytes);
       store_be<std::int32_t>(bytes.data(), static_cast<std::int32_t>(bytes.size() - 4));

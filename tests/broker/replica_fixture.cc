@@ -1,94 +1,26 @@
 #include "tests/broker/replica_fixture.h"
 
+#include "broker/format.h"
+#include "protocol/messages/create_topics.h"
 #include "protocol/messages/produce.h"
 
 namespace squall::broker {
 
-namespace {
-
-raft::ControllerSettings settings() {
-  raft::ControllerSettings settings = raft::test_settings();
-  settings.session_timeout = 3s;
-  settings.auto_leader_rebalance = false;
-  return settings;
-}
-
-}  // namespace
-
-// What the controller has told one broker.
-class ReplicaCluster::Store final : public MetadataStore {
- public:
-  explicit Store(ReplicaCluster& cluster) : cluster_{cluster}, image_{cluster.control->controller.image()} {}
-
-  [[nodiscard]] const std::shared_ptr<const MetadataImage>& image() const override { return image_; }
-  void publish(std::shared_ptr<const MetadataImage> image) { image_ = std::move(image); }
-
-  MetadataResult<protocol::CreateTopicsResponse> create_topics(const protocol::CreateTopicsRequest&) override { return no(); }
-  MetadataResult<protocol::DeleteTopicsResponse> delete_topics(const protocol::DeleteTopicsRequest&) override { return no(); }
-  MetadataResult<protocol::CreatePartitionsResponse> create_partitions(const protocol::CreatePartitionsRequest&) override {
-    return no();
-  }
-  MetadataResult<protocol::IncrementalAlterConfigsResponse> alter_configs(
-      const protocol::IncrementalAlterConfigsRequest&) override {
-    return no();
-  }
-  MetadataResult<ProducerIdBlock> allocate_producer_ids() override {
-    cluster_.next_producer_id_ += 1000;
-    return ProducerIdBlock{cluster_.next_producer_id_, 1000};
-  }
-  MetadataResult<void> register_broker(const Registration&) override { return {}; }
-
- private:
-  static std::unexpected<ErrorCode> no() { return std::unexpected(ErrorCode::not_controller); }
-  ReplicaCluster& cluster_;
-  std::shared_ptr<const MetadataImage> image_;
-};
-
-class ReplicaCluster::Sender final : public AlterPartitionSender {
- public:
-  Sender(ReplicaCluster& cluster, std::int32_t id, runtime::World& world) : cluster_{cluster}, id_{id}, world_{world} {}
-  client::Result<protocol::AlterPartitionResponse> send(const protocol::AlterPartitionRequest& request, Instant) override {
-    const auto lost = [&] { return cluster_.unheard.contains(id_); };
-    runtime::sleep_for(world_, 2ms);
-    if (lost()) {
-      runtime::sleep_for(world_, 300ms);
-      return std::unexpected{client::Error{.failure = client::Failure::timed_out}};
-    }
-    cluster_.keep_time();
-    for (const auto& topic : request.topics) {
-      for (const auto& partition : topic.partitions) {
-        std::string isr;
-        for (const auto& member : partition.new_isr_with_epochs) isr += std::to_string(member.broker_id);
-        cluster_.asked.push_back(isr);
-      }
-    }
-    auto response = cluster_.control->submit(request);
-    runtime::sleep_for(world_, 2ms);
-    if (lost()) return std::unexpected{client::Error{.failure = client::Failure::timed_out}};
-    return response;
-  }
-
- private:
-  ReplicaCluster& cluster_;
-  std::int32_t id_;
-  runtime::World& world_;
-};
-
 ReplicaCluster::ReplicaCluster(std::uint64_t seed, ConfigValues values)
-    : simulation{{.seed = seed}},
-      control{std::make_unique<raft::Cluster>(raft::plain_features, settings())},
-      values_{std::move(values)} {
+    : simulation{{.seed = seed}}, values_{std::move(values)} {
   simulation.on_event([this](const sim::ProductEvent& event) { ++events[event.name]; });
-  for (std::int32_t id = 0; id < broker_count; ++id) {
+  for (std::int32_t id = 0; id <= broker_count; ++id) {
     sim::NodeOptions options;
-    options.name = host(id);
+    options.name = id < broker_count ? host(id) : "controller";
     nodes.push_back(&simulation.add_node(options));
   }
   sim::NodeOptions options;
   options.name = "client";
   client = &simulation.add_node(options);
-  for (std::int32_t id = 0; id < broker_count; ++id) start(id);
-  run_for(2s);
+  for (std::size_t index = 0; index < nodes.size(); ++index) {
+    nodes[index]->start("server", [this, index](runtime::World& world) { serve(index, world); });
+  }
+  run_for(5s);
 }
 
 // What still runs uses what is destroyed before the simulation.
@@ -105,69 +37,68 @@ client::ClusterOptions ReplicaCluster::bootstrap() const {
   return options;
 }
 
-void ReplicaCluster::start(std::int32_t id) {
-  node(id).start("broker", [this, id](runtime::World& world) { serve(id, world); });
-}
-
-// Until the controller lets it: a session of its last life may have to end first.
-void ReplicaCluster::join(std::int32_t id, runtime::World& world) {
-  protocol::BrokerRegistrationRequest request;
-  request.broker_id = id;
-  request.cluster_id = raft::test_cluster;
-  request.incarnation_id = Uuid{1000 + static_cast<std::uint64_t>(id), ++lives_};
-  request.listeners.push_back({.name = "PLAINTEXT", .host = host(id), .port = 9092, .security_protocol = 0});
-  request.rack = "rack" + std::to_string(id);
-  request.log_dirs = {Uuid{500, static_cast<std::uint64_t>(id)}};
-  for (const auto& [name, levels] : raft::test_features()) {
-    request.features.push_back({.name = name, .min_supported_version = levels.min, .max_supported_version = levels.max});
+ConfigValues ReplicaCluster::values_of(std::size_t index) const {
+  const auto id = static_cast<std::int32_t>(index);
+  ConfigValues values;
+  values["log.dirs"] = "/data";
+  values["controller.quorum.voters"] = std::to_string(controller_id) + "@controller:9093";
+  values["broker.heartbeat.interval.ms"] = "500";
+  values["broker.session.timeout.ms"] = "3000";
+  if (id == broker_count) {
+    values["process.roles"] = "controller";
+    values["node.id"] = std::to_string(controller_id);
+    values["listeners"] = "CONTROLLER://controller:9093";
+    values["auto.leader.rebalance.enable"] = "false";
+    return values;
   }
-  while (true) {
-    if (!unheard.contains(id)) {
-      keep_time();
-      control->tick();
-      if (control->submit(request).error_code == 0) return;
-    }
-    runtime::sleep_for(world, 100ms);
-  }
-}
-
-void ReplicaCluster::serve(std::int32_t id, runtime::World& world) {
-  ConfigValues values = values_;
+  values["process.roles"] = "broker";
   values["node.id"] = std::to_string(id);
   values["listeners"] = "PLAINTEXT://" + host(id) + ":9092";
-  values["log.dirs"] = "/data";
-  values.try_emplace("replica.lag.time.max.ms", "2000");
-  values.try_emplace("replica.fetch.backoff.ms", "200");
-  values.try_emplace("replica.socket.timeout.ms", "3000");
-  auto parsed = broker_config_from(values);
+  values["broker.rack"] = "rack" + std::to_string(id);
+  values["replica.lag.time.max.ms"] = "2000";
+  values["replica.fetch.backoff.ms"] = "200";
+  values["replica.socket.timeout.ms"] = "3000";
+  for (const auto& [name, value] : values_) values[name] = value;
+  return values;
+}
+
+void ReplicaCluster::serve(std::size_t index, runtime::World& world) {
+  auto parsed = broker_config_from(values_of(index));
   ASSERT_TRUE(parsed.has_value()) << parsed.error();
-  join(id, world);
-  auto made = std::make_unique<Store>(*this);
-  Store& store = *made;
-  ClusterLink link{.metadata = std::move(made), .controller = std::make_unique<Sender>(*this, id, world)};
-  Broker broker{world, std::move(parsed->config), std::move(link)};
-  const auto started = broker.start();
+  if (!formatted_[index]) {
+    const auto done =
+        format_node(world, parsed->config, {.cluster_id = std::string{replica_cluster_id}, .ignore_formatted = true});
+    ASSERT_TRUE(done.has_value()) << done.error().message;
+    formatted_[index] = true;
+  }
+  struct Process {
+    Process(runtime::World& world, BrokerConfig config, Broker*& place) : broker{world, std::move(config)}, told{place} {
+      told = &broker;
+    }
+    ~Process() { told = nullptr; }
+    Broker broker;
+    Broker*& told;
+  };
+  Broker* nobody = nullptr;
+  Process process{world, std::move(parsed->config), index == broker_count ? controller_process_ : nobody};
+  const auto started = process.broker.start();
   ASSERT_TRUE(started.has_value()) << started.error().message;
   bool stop = false;
-  node(id).set_stop_handler([&] { stop = true; });
-  Instant next_heartbeat = world.now();
-  while (!stop) {
-    if (!unheard.contains(id)) {
-      keep_time();
-      control->tick();
-      if (world.now() >= next_heartbeat) {
-        control->heartbeat(id);
-        next_heartbeat = world.now() + 500ms;
-      }
-      const auto image = control->controller.image();
-      if (image != store.image()) {
-        broker.apply(image, {.topics = {}, .brokers = true, .all = true});
-        store.publish(image);
-      }
-    }
-    runtime::sleep_for(world, 5ms);
-  }
-  broker.stop();
+  runtime::WaitQueue stopped{world};
+  nodes[index]->set_stop_handler([&] {
+    stop = true;
+    stopped.wake_all();
+  });
+  while (!stop) (void)stopped.wait();
+  process.broker.stop();
+}
+
+const raft::PartitionImage& ReplicaCluster::partition(const std::string& topic) {
+  static const raft::PartitionImage none;
+  seen_ = image();
+  const auto found = seen_ == nullptr ? nullptr : seen_->find(topic);
+  const raft::PartitionImage* partition = found == nullptr ? nullptr : found->partition(0);
+  return partition == nullptr ? none : *partition;
 }
 
 void ReplicaCluster::talk(const std::function<void(runtime::World&)>& talk) {
@@ -181,23 +112,30 @@ void ReplicaCluster::talk(const std::function<void(runtime::World&)>& talk) {
 }
 
 void ReplicaCluster::create(const std::string& topic, const ConfigValues& configs, const raft::Assignment& replicas) {
-  keep_time();
-  const auto created = control->create(topic, {replicas}, configs);
-  ASSERT_EQ(created.topics.at(0).error_code, 0) << created.topics.at(0).error_message.value_or("");
+  talk([&](runtime::World& world) {
+    protocol::CreateTopicsRequest request;
+    request.timeout_ms = 5000;
+    auto& wanted = request.topics.emplace_back();
+    wanted.name = topic;
+    wanted.num_partitions = -1;
+    wanted.replication_factor = -1;
+    wanted.assignments.push_back({.partition_index = 0, .broker_ids = replicas});
+    for (const auto& [name, value] : configs) wanted.configs.push_back({.name = name, .value = value});
+    Caller caller{world, host(0)};
+    const auto created = caller.ask<protocol::CreateTopicsResponse>(request, 7);
+    ASSERT_TRUE(created.has_value());
+    ASSERT_EQ(created->topics.at(0).error_code, 0) << created->topics.at(0).error_message.value_or("");
+  });
   run_for(1s);
 }
 
 void ReplicaCluster::cut_off(std::int32_t id) {
-  unheard.insert(id);
-  for (std::int32_t other = 0; other < broker_count; ++other) {
-    if (other != id) simulation.network().partition(node(id), node(other));
+  for (sim::Node* other : nodes) {
+    if (other != &node(id)) simulation.network().partition(node(id), *other);
   }
 }
 
-void ReplicaCluster::heal() {
-  unheard.clear();
-  simulation.network().heal_all();
-}
+void ReplicaCluster::heal() { simulation.network().heal_all(); }
 
 protocol::FetchRequest consumer_fetch(const std::string& topic, std::int64_t offset) {
   protocol::FetchRequest request;

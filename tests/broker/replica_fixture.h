@@ -1,19 +1,17 @@
-// Three brokers that replicate, and the controller's core in the place of a quorum: what it decides reaches each broker a few
-// milliseconds later, unless the broker is cut off from it.
+// Three brokers that replicate, and a node that is their controller.
 #pragma once
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "broker/broker.h"
-#include "broker/metadata_store.h"
 #include "broker/partition_table.h"
 #include "broker/replica_manager.h"
 #include "client/producer.h"
@@ -29,6 +27,9 @@ namespace squall::broker {
 using protocol::ErrorCode;
 
 inline constexpr std::int32_t broker_count = 3;
+inline constexpr std::int32_t controller_id = 100;
+inline constexpr std::uint16_t controller_port = 9093;
+inline constexpr std::string_view replica_cluster_id = "AAAAAAAAAAAAAAAAAAAAew";
 
 class ReplicaCluster {
  public:
@@ -40,7 +41,6 @@ class ReplicaCluster {
   [[nodiscard]] runtime::Endpoint endpoint(std::int32_t id) const { return {host(id), 9092}; }
   [[nodiscard]] client::ClusterOptions bootstrap() const;
 
-  void start(std::int32_t id);
   void run_for(Duration time) { simulation.run_for(time); }
   // Until it holds, for at most a virtual minute.
   bool run_until(const std::function<bool()>& holds) {
@@ -52,36 +52,37 @@ class ReplicaCluster {
 
   // A topic of one partition, on all brokers, led by the first.
   void create(const std::string& topic, const ConfigValues& configs = {}, const raft::Assignment& replicas = {0, 1, 2});
-  [[nodiscard]] const raft::PartitionImage& partition(const std::string& topic) const { return control->partition(topic); }
-  [[nodiscard]] bool in_sync(const std::string& topic, std::size_t count) const {
+  // As the controller sees it.
+  [[nodiscard]] const raft::PartitionImage& partition(const std::string& topic);
+  [[nodiscard]] bool in_sync(const std::string& topic, std::size_t count) {
     return partition(topic).in_sync_replicas.size() == count;
   }
   // From the controller, and from the other brokers, but not from clients.
   void cut_off(std::int32_t id);
   void heal();
+  // The controller, as a server.
+  [[nodiscard]] sim::Node& controller() { return *nodes.back(); }
+  [[nodiscard]] std::shared_ptr<const raft::MetadataImage> image() const {
+    return controller_process_ == nullptr ? nullptr : controller_process_->image();
+  }
   [[nodiscard]] std::size_t count(runtime::EventName name) const {
     const auto at = events.find(name);
     return at == events.end() ? 0 : at->second;
   }
 
   sim::Simulation simulation;
-  std::unique_ptr<raft::Cluster> control;
-  std::vector<sim::Node*> nodes;
+  std::vector<sim::Node*> nodes;  // the brokers, and behind them the controller
   sim::Node* client = nullptr;
-  std::set<std::int32_t> unheard;  // brokers without a way to the controller
   std::map<runtime::EventName, std::size_t> events;
-  std::vector<std::string> asked;  // ISRs that leaders asked for
 
  private:
-  class Store;
-  class Sender;
-  void keep_time() { control->now = Instant{100s} + simulation.now().time_since_epoch(); }
-  void join(std::int32_t id, runtime::World& world);
-  void serve(std::int32_t id, runtime::World& world);
+  [[nodiscard]] ConfigValues values_of(std::size_t index) const;
+  void serve(std::size_t index, runtime::World& world);
 
   ConfigValues values_;
-  std::uint64_t lives_ = 0;
-  std::int64_t next_producer_id_ = 0;
+  std::array<bool, broker_count + 1> formatted_{};
+  Broker* controller_process_ = nullptr;
+  std::shared_ptr<const raft::MetadataImage> seen_;  // what `partition` gave lies in it
 };
 
 // All values of the partition that the broker lets a consumer read, wherever it has them from.

@@ -1,6 +1,9 @@
 #include "broker/replica_manager.h"
 
+#include "protocol/messages/alter_partition_reassignments.h"
 #include "protocol/messages/delete_records.h"
+#include "protocol/messages/describe_configs.h"
+#include "protocol/messages/incremental_alter_configs.h"
 #include "protocol/messages/list_offsets.h"
 #include "protocol/messages/produce.h"
 #include "tests/broker/replica_fixture.h"
@@ -56,7 +59,7 @@ ProduceAnswer produce_by_hand(Caller& caller, const ByteBuffer& batch, std::int1
   return answer ? answer->responses.at(0).partition_responses.at(0) : lost;
 }
 
-void set(ReplicaCluster& cluster, ConfigResource resource, const std::string& of, const std::string& name,
+void set(ReplicaCluster& cluster, raft::ConfigResource resource, const std::string& of, const std::string& name,
          const std::string& value) {
   protocol::IncrementalAlterConfigsRequest request;
   auto& changed = request.resources.emplace_back();
@@ -65,7 +68,12 @@ void set(ReplicaCluster& cluster, ConfigResource resource, const std::string& of
   changed.configs.emplace_back();
   changed.configs[0].name = name;
   changed.configs[0].value = value;
-  EXPECT_EQ(cluster.control->submit(request).responses.at(0).error_code, 0);
+  cluster.talk([&](runtime::World& world) {
+    Caller caller{world, "b1"};
+    const auto altered = caller.ask<protocol::IncrementalAlterConfigsResponse>(request, 1);
+    ASSERT_TRUE(altered.has_value());
+    EXPECT_EQ(altered->responses.at(0).error_code, 0) << altered->responses.at(0).error_message.value_or("");
+  });
 }
 
 void reassign(ReplicaCluster& cluster, const std::vector<std::int32_t>& replicas) {
@@ -74,7 +82,13 @@ void reassign(ReplicaCluster& cluster, const std::vector<std::int32_t>& replicas
   topic.name = "t";
   auto& partition = topic.partitions.emplace_back();
   partition.replicas = replicas;
-  EXPECT_EQ(cluster.control->submit(request).error_code, 0);
+  cluster.talk([&](runtime::World& world) {
+    Caller caller{world, "b1"};
+    const auto altered = caller.ask<protocol::AlterPartitionReassignmentsResponse>(request, 0);
+    ASSERT_TRUE(altered.has_value());
+    EXPECT_EQ(altered->error_code, 0);
+    EXPECT_EQ(altered->responses.at(0).partitions.at(0).error_code, 0);
+  });
 }
 
 TEST(Replicas, WhatIsAcknowledgedByAllIsReadFromAll) {
@@ -281,8 +295,8 @@ TEST_P(ThrottledReplication, TakesItsTime) {
   cluster.create("t", {}, {0, 1});
   const std::string large(1000, 'x');
   cluster.talk([&](runtime::World& world) { EXPECT_THAT(produce(cluster, world, large, 100), SizeIs(100)); });
-  set(cluster, ConfigResource::topic, "t", GetParam() + ".replication.throttled.replicas", "*");
-  set(cluster, ConfigResource::broker, "", GetParam() + ".replication.throttled.rate", "10000");
+  set(cluster, raft::ConfigResource::topic, "t", GetParam() + ".replication.throttled.replicas", "*");
+  set(cluster, raft::ConfigResource::broker, "", GetParam() + ".replication.throttled.rate", "10000");
   cluster.run_for(100ms);
   reassign(cluster, {0, 1, 2});
   cluster.run_for(4s);
@@ -293,6 +307,32 @@ TEST_P(ThrottledReplication, TakesItsTime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sides, ThrottledReplication, testing::Values("leader", "follower"));
+
+TEST(Throttles, AreToldWithTheConfigurationOfABroker) {
+  ReplicaCluster cluster;
+  set(cluster, raft::ConfigResource::broker, "", "leader.replication.throttled.rate", "10000");
+  set(cluster, raft::ConfigResource::broker, "1", "follower.replication.throttled.rate", "500");
+  cluster.talk([&](runtime::World& world) {
+    const auto told = [&](const std::string& of) {
+      Caller caller{world, "b1"};
+      protocol::DescribeConfigsRequest request;
+      auto& resource = request.resources.emplace_back();
+      resource.resource_type = static_cast<std::int8_t>(raft::ConfigResource::broker);
+      resource.resource_name = of;
+      const auto described = caller.ask<protocol::DescribeConfigsResponse>(request, 4);
+      std::vector<std::string> rates;
+      if (!described) return rates;
+      for (const auto& entry : described->results.at(0).configs) {
+        if (entry.name.contains("throttled")) {
+          rates.push_back(entry.name + "=" + entry.value.value_or("") + " " + std::to_string(entry.config_source));
+        }
+      }
+      return rates;
+    };
+    EXPECT_THAT(told(""), ElementsAre("leader.replication.throttled.rate=10000 3"));
+    EXPECT_THAT(told("1"), ElementsAre("follower.replication.throttled.rate=500 2"));
+  });
+}
 
 TEST(Replicas, ABrokerThatIsStoppedLeavesNothingBehind) {
   ReplicaCluster cluster;

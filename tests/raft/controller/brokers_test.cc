@@ -47,6 +47,39 @@ TEST(Registration, AnotherIncarnationWaitsForTheSessionOfTheFirst) {
   EXPECT_EQ(code(cluster.register_broker(0, 2).error_code), ErrorCode::none);
 }
 
+// The node of a broker and a controller was killed and started again: the controller knows that its own broker is another.
+TEST(Registration, TheBrokerOfTheControllersOwnNodeNeedNotWaitForTheOneBefore) {
+  struct Row {
+    std::string what;
+    std::int32_t node;
+    std::optional<Uuid> own_broker;
+    ErrorCode answer;
+    bool fenced_at_once;
+  };
+  const std::vector<Row> rows{
+      {"an earlier process of this node", 0, Uuid{1000, 2}, ErrorCode::none, true},
+      {"this process", 0, Uuid{1000, 1}, ErrorCode::duplicate_broker_registration, false},
+      {"another node", 7, Uuid{1007, 1}, ErrorCode::duplicate_broker_registration, false},
+      {"a node that is no broker", 0, std::nullopt, ErrorCode::duplicate_broker_registration, false},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.what);
+    ControllerSettings settings = test_settings();
+    settings.node_id = NodeId{row.node};
+    settings.own_broker = row.own_broker;
+    Cluster cluster{plain_features, settings};
+    cluster.start_brokers(2);
+    cluster.create("t", {{0, 1}});
+    cluster.controller.resign();
+    cluster.take(cluster.controller.become_active(LeaderEpoch{2}, cluster.now));
+    cluster.tick();
+    EXPECT_EQ(cluster.controller.image()->brokers.get(NodeId{0})->fenced, row.fenced_at_once);
+    EXPECT_FALSE(cluster.controller.image()->brokers.get(NodeId{1})->fenced);
+    EXPECT_EQ(cluster.partition("t").leader, NodeId{row.fenced_at_once ? 1 : 0});
+    EXPECT_EQ(code(cluster.register_broker(0, 2).error_code), row.answer);
+  }
+}
+
 TEST(Registration, AnotherIncarnationNeedNotWaitForOneThatShutsDown) {
   Cluster cluster;
   cluster.start_brokers(2);

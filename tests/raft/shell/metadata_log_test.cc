@@ -261,8 +261,9 @@ TEST_F(MetadataLogTest, ASnapshotOfItsOwnIsReadBackAndTheLogStays) {
         };
         const auto made = log.create_snapshot(at(10, 1), head, visit, metadata_version_max);
         ASSERT_TRUE(made.has_value()) << made.error();
-        EXPECT_EQ(made->id, at(10, 1));
-        EXPECT_EQ(log.create_snapshot(at(10, 1), head, {}, metadata_version_max), *made) << "once is enough";
+        ASSERT_TRUE(made->has_value());
+        EXPECT_EQ((*made)->id, at(10, 1));
+        EXPECT_EQ(log.create_snapshot(at(10, 1), head, {}, metadata_version_max), made) << "once is enough";
       },
       End::crash);
   Random fate{3};
@@ -386,6 +387,55 @@ TEST_F(MetadataLogTest, ADiskThatFailsIsToldWithTheFileAndTheRemedy) {
         EXPECT_FALSE(log.write_part(at(10, 1), 0, bytes).has_value());
       },
       End::crash);
+}
+
+TEST_F(MetadataLogTest, AFullDiskTakesNothingAndHasLostNothing) {
+  with_log(
+      [&](MetadataLog& log) {
+        append(log, joined({epoch_start(0, 1), records_batch(1, 1, 9)}));
+        ASSERT_TRUE(log.store({}, 0, static_voters_).value_or(false));
+        const std::uint64_t size = log.size_bytes();
+        world_->fault = [](std::string_view call, const std::string&) {
+          return call == "pwritev" ? std::optional{runtime::IoError::no_space} : std::nullopt;
+        };
+        ByteBuffer bytes = records_batch(10, 1);
+        EXPECT_EQ(log.append(bytes), std::size_t{0});
+        EXPECT_EQ(log.store({.epoch = LeaderEpoch{9}, .leader = NodeId{1}, .voted = {}}, 0, static_voters_), false);
+        const auto snapshot = log.create_snapshot(at(10, 1), {}, [](const RecordVisitor&) {}, metadata_version_max);
+        EXPECT_TRUE(snapshot.has_value() && !snapshot->has_value());
+        EXPECT_EQ(log.log_end(), Offset{10});
+        EXPECT_EQ(log.size_bytes(), size);
+        EXPECT_THAT(log.snapshots(), IsEmpty());
+        world_->fault = {};
+        EXPECT_EQ(log.append(bytes), bytes.size());
+        EXPECT_TRUE(
+            log.create_snapshot(at(10, 1), {}, [](const RecordVisitor&) {}, metadata_version_max).value_or(std::nullopt));
+        EXPECT_TRUE(log.flush().has_value());
+      },
+      End::crash);
+  EXPECT_EQ(error_, std::nullopt);
+}
+
+// A lone voter has nobody to fetch from what a start would take for a torn tail.
+TEST_F(MetadataLogTest, ARecoveryPointThatIsAskedForIsDurableWithTheFlush) {
+  for (const bool now : {false, true}) {
+    disk_ = {};
+    with_log(
+        [&](MetadataLog& log) {
+          append(log, epoch_start(0, 1));
+          ASSERT_TRUE(log.flush(MetadataLog::RecoveryPoint::now).has_value());
+          append(log, records_batch(1, 1, 9));
+          const auto how = now ? MetadataLog::RecoveryPoint::now : MetadataLog::RecoveryPoint::soon;
+          ASSERT_EQ(log.flush(how), Offset{10});
+        },
+        End::crash);
+    Random fate{3};
+    disk_.cut_power(fate);
+    const auto checkpoint = disk_.file(metadata_dir + "/recovery-point-offset-checkpoint");
+    ASSERT_NE(checkpoint, nullptr);
+    const std::string text{as_text(checkpoint->durable)};
+    EXPECT_EQ(text.contains("__cluster_metadata 0 10"), now) << text;
+  }
 }
 
 }  // namespace

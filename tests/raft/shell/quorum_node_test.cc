@@ -252,7 +252,8 @@ Offset take_snapshot(QuorumCluster& cluster, std::size_t index) {
     };
     const auto snapshot = quorum->log().create_snapshot(id, SnapshotHead{}, visit, 7);
     ASSERT_TRUE(snapshot.has_value()) << snapshot.error();
-    quorum->tell(SnapshotCreated{*snapshot});
+    ASSERT_TRUE(snapshot->has_value());
+    quorum->tell(SnapshotCreated{**snapshot});
     const auto cleaned = quorum->log().clean({});
     ASSERT_TRUE(cleaned.has_value()) << cleaned.error();
     if (*cleaned) quorum->tell(**cleaned);

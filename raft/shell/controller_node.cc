@@ -17,6 +17,7 @@ struct ControllerNode::State {
         quorum{the_quorum},
         on_failure{std::move(the_options.on_failure)},
         limits{the_options.limits},
+        late{the_options.settings.session_timeout / 8},
         core{std::move(the_options.settings), schema, std::move(the_options.bootstrap), the_world.fork_random("controller")},
         follower{the_quorum},
         work{the_world},
@@ -27,6 +28,7 @@ struct ControllerNode::State {
   QuorumNode& quorum;
   std::function<void(std::string)> on_failure;
   BatchLimits limits;
+  Duration late;  // more than this behind its time, the process was paused
   Controller core;
   LogFollower follower;
   std::optional<LeaderEpoch> active;   // the epoch in which the core is
@@ -35,6 +37,7 @@ struct ControllerNode::State {
   LeaderEpoch settled_epoch = no_epoch;
   Offset settled_end{0};
   std::uint64_t pokes = 0;  // grows with everything that the fiber must look at
+  Instant hears_until{};    // before it does anything by itself
   bool stopped = false;
   bool failed = false;
   runtime::Condition work;
@@ -48,7 +51,9 @@ struct ControllerNode::State {
   void follow();
   [[nodiscard]] bool take(const LogFollower::Next& next);
   void activate();
+  void pass_control_records();
   void note_committed();
+  void note_pause();
   void tick();
 
   // ---- shared with operations; these do not wait ----
@@ -127,7 +132,8 @@ void ControllerNode::State::run() {
   while (!stopped && !failed) {
     const std::uint64_t seen = pokes;
     step();
-    const Instant deadline = leads() && !quorum.disk_is_full() ? core.next_deadline() : end_of_time;
+    const bool ticks = leads() && !quorum.disk_is_full();
+    const Instant deadline = ticks ? std::max(core.next_deadline(), hears_until) : end_of_time;
     (void)work.wait_until(deadline, [&] { return pokes != seen || stopped || failed; });
   }
 }
@@ -184,10 +190,19 @@ void ControllerNode::State::activate() {
   settled_end = high_watermark;
   const Records first = core.become_active(*active, world.now());
   world.emit(runtime::EventName::controller_elected, {{"epoch", std::int64_t{active->value()}}});
-  if (first.empty()) return;
+  if (first.empty()) return pass_control_records();
   const ErrorCode logged = log_records(first, true);
   if (logged == ErrorCode::none || logged == ErrorCode::not_controller) return;
   fail("the first records of a new controller do not fit one batch of the metadata log");
+}
+
+// While it is active, what is in the log behind the image is the quorum's own: the image ends where the next decision will
+// stand, for the offset of a registration is the epoch of its broker. Not while a decision is to be logged.
+void ControllerNode::State::pass_control_records() {
+  const Offset end = quorum.core().log().end();
+  if (core.image()->end_offset >= end) return;
+  if (!core.replay({}, end)) return fail("an image cannot pass the quorum's own records");
+  core.committed(settled_end);
 }
 
 void ControllerNode::State::note_committed() {
@@ -199,9 +214,18 @@ void ControllerNode::State::note_committed() {
   settled.notify_all();
 }
 
+// After a pause of the process the heartbeats of live brokers wait in its sockets: they are to be heard before sessions end.
+void ControllerNode::State::note_pause() {
+  if (!leads()) return;
+  const Instant due = core.next_deadline();
+  if (hears_until < due && world.now() - due > late) hears_until = world.now() + late;
+}
+
 void ControllerNode::State::tick() {
+  note_pause();
   // A full disk takes no records that nobody asked for; nor is it the brokers' fault that they are not heard.
-  while (leads() && !quorum.disk_is_full() && core.next_deadline() <= world.now()) {
+  while (leads() && !quorum.disk_is_full() && core.next_deadline() <= world.now() && hears_until <= world.now()) {
+    pass_control_records();
     const Records records = core.tick(world.now());
     if (!records.empty()) {
       const ErrorCode logged = log_records(records, false);
@@ -268,6 +292,7 @@ std::expected<ControllerAnswer<Request>, ErrorCode> ControllerNode::submit(const
     return std::unexpected(ErrorCode::kafka_storage_error);
   }
   const LeaderEpoch epoch = *state->active;
+  state->pass_control_records();
   auto decision = state->core.submit(request, now);
   Offset end{0};
   if constexpr (std::is_same_v<Request, protocol::UpdateFeaturesRequest>) {

@@ -11,7 +11,25 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-using ControllerNodeTest = ControllerCluster;
+struct ControllerNodeTest : ControllerCluster {
+  // The epoch of a broker that registers is the offset of its registration.
+  static void expect_epoch_is_offset(Running& node, std::int32_t id) {
+    protocol::BrokerRegistrationRequest request;
+    request.broker_id = id;
+    request.cluster_id = test_cluster;
+    request.incarnation_id = Uuid{2, static_cast<std::uint64_t>(id)};
+    request.listeners.push_back({.name = "PLAINTEXT", .host = "broker", .port = 9092, .security_protocol = 0});
+    for (const auto& [name, levels] : test_features()) {
+      request.features.push_back({.name = name, .min_supported_version = levels.min, .max_supported_version = levels.max});
+    }
+    request.log_dirs = {Uuid{900, static_cast<std::uint64_t>(id)}};
+    Offset end = no_offset;
+    const auto answer = node.controller->submit(request, node.world->now() + 5s, &end);
+    ASSERT_TRUE(answer.has_value());
+    ASSERT_EQ(answer->error_code, 0);
+    EXPECT_EQ(answer->broker_epoch, (end - 1).value());
+  }
+};
 
 TEST_F(ControllerNodeTest, TheFirstLeaderWritesWhatTheClusterBeginsWith) {
   start(1);
@@ -77,6 +95,77 @@ TEST_F(ControllerNodeTest, TheVersionOfTheQuorumIsRaisedByTheQuorum) {
     EXPECT_TRUE(node.controller->is_active());
   });
   EXPECT_THAT(failures, IsEmpty());
+}
+
+TEST_F(ControllerNodeTest, ABrokersEpochIsWhereItsRegistrationStandsAlsoRightAfterAFailover) {
+  start(3);
+  const std::size_t first = wait_for_active();
+  ASSERT_LT(first, 3U);
+  for (std::size_t index = 0; index < 3; ++index) {
+    ASSERT_TRUE(run_until([&] { return image(index).feature(metadata_version_feature) == 29; }));
+  }
+  live[first] = nullptr;
+  nodes[first]->crash();
+  const std::size_t second = wait_for_active();
+  ASSERT_LT(second, 3U);
+  run(second, [](Running& node) { expect_epoch_is_offset(node, 8); });
+  EXPECT_THAT(failures, IsEmpty());
+}
+
+TEST_F(ControllerNodeTest, ABrokersEpochIsWhereItsRegistrationStandsAlsoBehindTheQuorumsOwnRecords) {
+  start(1);
+  ASSERT_EQ(wait_for_active(), 0U);
+  run(0, [](Running& node) {
+    expect_epoch_is_offset(node, 7);
+    protocol::UpdateFeaturesRequest request;
+    auto& update = request.feature_updates.emplace_back();
+    update.feature = kraft_version_feature;
+    update.max_version_level = 1;
+    ASSERT_TRUE(node.controller->submit(request, node.world->now() + 5s).has_value());
+    ASSERT_EQ(node.quorum->core().kraft_version(), 1);
+    expect_epoch_is_offset(node, 8);
+  });
+  EXPECT_THAT(failures, IsEmpty());
+}
+
+struct PausedControllerTest : ControllerCluster, testing::WithParamInterface<std::uint64_t> {
+  PausedControllerTest() : ControllerCluster{GetParam()} {}
+};
+INSTANTIATE_TEST_SUITE_P(Seeds, PausedControllerTest, testing::Range<std::uint64_t>(1, 9));
+
+// A single voter loses nothing by a pause but time: what was in its sockets meanwhile counts first.
+TEST_P(PausedControllerTest, BrokersThatWereHeardDuringThePauseAreNotFencedByIt) {
+  start(1);
+  ASSERT_EQ(wait_for_active(), 0U);
+  make_brokers(0, 3);
+  const auto running = live[0];
+  sim::Node& broker = simulation.add_node({.name = "broker"});
+  broker.start("brokers", [&](runtime::World& world) {
+    for (std::int32_t id = 0; id < 3; ++id) {
+      world.spawn("heartbeats", [&world, id, running, host = nodes[0]->host()] {
+        auto opened = client::Connection::open(world, {host, 9093}, {});
+        ASSERT_TRUE(opened.has_value());
+        while (true) {
+          protocol::BrokerHeartbeatRequest heartbeat;
+          heartbeat.broker_id = id;
+          heartbeat.broker_epoch = running->controller->core().image()->brokers.get(NodeId{id})->epoch;
+          heartbeat.current_metadata_offset = running->loader->image()->end_offset.value() - 1;
+          (void)(*opened)->call(heartbeat, world.now() + 20s);
+          world.sleep_until(world.now() + 2s);
+        }
+      });
+    }
+    world.sleep_until(end_of_time);
+  });
+  simulation.run_for(5s);
+  std::size_t fenced = 0;
+  on_image = [&](std::size_t, const std::shared_ptr<const MetadataImage>& image) {
+    for (std::int32_t id = 0; id < 3; ++id) fenced += image->is_active(NodeId{id}) ? 0 : 1;
+  };
+  nodes[0]->pause(12s);
+  simulation.run_for(20s);
+  ASSERT_TRUE(live[0]->controller->is_active());
+  EXPECT_EQ(fenced, 0U);
 }
 
 TEST_F(ControllerNodeTest, AllOfTheControllersFollowWhatOneOfThemDecides) {

@@ -149,10 +149,11 @@ LifecycleOptions lifecycle_options(BrokerState& state) {
   return options;
 }
 
-std::unique_ptr<ControllerChannel> open_channel(BrokerState& state) {
+// A request that is not answered within `request_timeout` takes its connection with it.
+std::unique_ptr<ControllerChannel> open_channel(BrokerState& state, Duration request_timeout) {
   ControllerChannelOptions options;
   options.connection.client_id = fmt::format("broker-{}", state.config.node_id);
-  options.connection.request_timeout = state.config.milliseconds("request.timeout.ms");
+  options.connection.request_timeout = request_timeout;
   options.serve = [&state](ByteView request, const Principal&, ByteView client_address,
                            Instant) -> ControllerResult<ByteBuffer> {
     ByteBuffer frame{request.begin(), request.end()};
@@ -185,7 +186,6 @@ void announce_controller(const std::shared_ptr<BrokerState>& state) {
       const raft::ControllerImage* known = image->controllers.get(state->config.node_id);
       const bool due = raft::MetadataVersion::of(*image).has_controller_registration() &&
                        (known == nullptr || known->incarnation != state->incarnation);
-      if (!due && image->end_offset > Offset{0}) return;
       if (due) (void)state->controller_channel->ask(request, runtime::deadline_in(state->world, pause));
       (void)stop.wait_until(runtime::deadline_in(state->world, pause));
     }
@@ -241,9 +241,12 @@ std::expected<void, StartError> Broker::start() {
   auto plane = open_control_plane(state);
   if (!plane) return std::unexpected(plane.error());
   state.control_plane = std::move(*plane);
-  state.controller_channel = open_channel(state);
-  state.lifecycle_channel = open_channel(state);
-  state.replication_channel = open_channel(state);
+  const Duration request_timeout = state.config.milliseconds("request.timeout.ms");
+  // A heartbeat that got stuck must leave time for another one within the session (KAFKA-14392).
+  const Duration heartbeat_timeout = state.config.milliseconds("broker.session.timeout.ms") / 2;
+  state.controller_channel = open_channel(state, request_timeout);
+  state.lifecycle_channel = open_channel(state, std::min(request_timeout, heartbeat_timeout));
+  state.replication_channel = open_channel(state, request_timeout);
   if (auto done = open_metrics(state); !done) return done;
   broker::start(*state.control_plane);
   state.controller_server->start();

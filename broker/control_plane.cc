@@ -104,6 +104,7 @@ raft::MetadataLoaderOptions loader_options(BrokerState& state) {
   raft::MetadataLoaderOptions options;
   options.on_image = [&state](const std::shared_ptr<const MetadataImage>& image, const raft::MetadataDelta& delta) {
     apply_image(state, image, delta);
+    if (state.lifecycle) state.lifecycle->metadata_changed(*image);
   };
   options.on_failure = [&state](std::string reason) { state.fail(std::move(reason)); };
   options.snapshot_bytes = static_cast<std::uint64_t>(config.integer("metadata.log.max.record.bytes.between.snapshots"));

@@ -24,7 +24,11 @@ Disposition forward_to_controller(RequestContext& context) {
   const Instant deadline = runtime::deadline_in(broker.world, patience);
   const auto answer = broker.controller_channel->forward(context.frame, {}, as_bytes(context.connection.peer_host), deadline);
   if (!answer || answer->size() < header_bytes(context)) {
-    return handler.refuse == nullptr ? Disposition::close : handler.refuse(context, protocol::ErrorCode::request_timed_out);
+    const protocol::ErrorCode why = answer ? protocol::ErrorCode::unknown_server_error : answer.error();
+    // Who the controller is, or that there is none, is no matter of the client's.
+    const bool nobody = why == protocol::ErrorCode::not_controller;
+    return handler.refuse == nullptr ? Disposition::close
+                                     : handler.refuse(context, nobody ? protocol::ErrorCode::request_timed_out : why);
   }
   context.response.raw(ByteView{*answer}.subspan(header_bytes(context)));
   return Disposition::respond;

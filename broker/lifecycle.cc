@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "raft/metadata/record_version.h"
 #include "runtime/condition.h"
 #include "runtime/wait_group.h"
 
@@ -52,6 +53,7 @@ struct BrokerLifecycle::State {
   bool fenced = true;
   bool wants_shut_down = false;
   bool may_shut_down = false;
+  bool owes_directories = false;  // the registration does not name ours, and could
   std::vector<Uuid> offline;
   Instant give_up{};  // when a first registration has taken too long
   Duration backoff = backoff_min;
@@ -89,6 +91,11 @@ struct BrokerLifecycle::State {
 void BrokerLifecycle::State::run() {
   while (!ended()) {
     const std::uint64_t seen = pokes;
+    if (registered && owes_directories) {
+      (void)register_once();
+      owes_directories = last_error != ErrorCode::none;
+      if (ended()) break;
+    }
     const Duration pause = registered ? heartbeat_once() : register_once();
     if (ended()) break;
     (void)work.wait_until(world.now() + pause, [&] { return pokes != seen || ended(); });
@@ -246,6 +253,16 @@ void BrokerLifecycle::stop() {
 void BrokerLifecycle::set_ready() {
   state_->ready = true;
   state_->poke();
+}
+
+void BrokerLifecycle::metadata_changed(const raft::MetadataImage& image) {
+  State& state = *state_;
+  if (!state.registered || state.owes_directories || state.options.log_dirs.empty()) return;
+  if (!raft::MetadataVersion::of(image).has_directories()) return;
+  const raft::BrokerImage* own = image.brokers.get(state.options.node_id);
+  if (own == nullptr || own->epoch != state.epoch || !own->log_dirs.empty()) return;
+  state.owes_directories = true;
+  state.poke();
 }
 
 void BrokerLifecycle::set_offline_log_dirs(std::vector<Uuid> directories) {

@@ -76,6 +76,8 @@ class BrokerLifecycle {
 
   // The broker can serve: from now on it wants to be unfenced, once its metadata holds its own registration.
   void set_ready();
+  // New metadata: a registration from before it had directories (metadata.version 17) is made again, to name them (KIP-858).
+  void metadata_changed(const raft::MetadataImage& image);
   // Directories that failed, for all heartbeats from now on (KIP-858).
   void set_offline_log_dirs(std::vector<Uuid> directories);
 

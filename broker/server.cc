@@ -13,6 +13,15 @@ namespace {
 // Whether connecting to `host` makes sense only on the listening machine itself.
 bool is_wildcard(std::string_view host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
 
+// What clients have the controller decide may be waited for as long as they like, and a stop cannot: it ends here, before the
+// controller's other parts do.
+void end_waits_for_controller(BrokerState& broker) {
+  if (broker.controller_channel) broker.controller_channel->stop();
+  if (broker.control_plane == nullptr) return;
+  broker.control_plane->loader->stop();
+  if (broker.control_plane->controller) broker.control_plane->controller->stop();
+}
+
 }  // namespace
 
 Server::Server(BrokerState& broker, ListenerKind kind)
@@ -134,6 +143,7 @@ void Server::stop(Instant deadline) {
   for (ConnectionServer* connection : connections_) connection->stop_when_idle();
   if (gate_.close_and_wait_until(deadline)) return;
   for (ConnectionServer* connection : connections_) connection->stop_now();
+  if (kind_ == ListenerKind::broker) end_waits_for_controller(broker_);
   gate_.close_and_wait();
 }
 

@@ -145,8 +145,10 @@ Disposition decide(RequestContext& context) {
   auto decided = broker.control_plane->controller->submit(request, deadline, &end);
   if (decided) {
     response = std::move(*decided);
-    // A client that asks this node next finds what it made.
-    if (broker.config.is_broker) (void)broker.control_plane->loader->wait_until_published(end, deadline);
+    // A client that asks this node next finds what it made. Brokers ask for no such thing: their heartbeats, of which one waits
+    // for the other, are not to wait for this broker's own disks.
+    if (broker.config.is_broker && is_forwarded(Request::api_key))
+      (void)broker.control_plane->loader->wait_until_published(end, deadline);
   } else {
     context.not_controller = decided.error() == ErrorCode::not_controller;
     refuse(request, response, decided.error());

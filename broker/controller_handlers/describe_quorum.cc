@@ -72,8 +72,19 @@ Disposition handle(RequestContext& context) {
   return context.answer(response);
 }
 
+Disposition refuse(RequestContext& context, ErrorCode code) {
+  protocol::DescribeQuorumRequest request;
+  if (!context.decode_body(request)) return Disposition::close;
+  context.broker.metrics.error(wire(code));
+  Response response;
+  response.error_code = wire(code);
+  response.error_message = std::nullopt;
+  return context.answer(response);
+}
+
 }  // namespace
 
-const ApiHandler describe_quorum_handler{.key = 55, .min = 0, .max = 2, .advertised_min = 0, .handle = &handle};
+const ApiHandler describe_quorum_handler{
+    .key = 55, .min = 0, .max = 2, .advertised_min = 0, .handle = &handle, .refuse = &refuse};
 
 }  // namespace squall::broker

@@ -87,7 +87,10 @@ void describe_wanted(RequestContext& context, const protocol::MetadataRequest& r
   const bool may_create = broker.config.auto_create_topics && request.allow_auto_topic_creation;
   const std::vector<std::string> missing = may_create ? missing_names(*broker.image(), request) : std::vector<std::string>{};
   ErrorCode creation = ErrorCode::none;
-  if (!missing.empty()) creation = create_missing(broker, missing, errors);
+  if (!missing.empty()) {
+    context.slot.release();  // the controller may be long in coming
+    creation = create_missing(broker, missing, errors);
+  }
   const auto image = broker.image();
   for (const auto& wanted : *request.topics) {
     Answer& answer = response.topics.emplace_back();

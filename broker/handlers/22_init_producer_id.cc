@@ -11,6 +11,7 @@ using protocol::ErrorCode;
 Disposition handle(RequestContext& context) {
   protocol::InitProducerIdRequest request;
   if (!context.decode_body(request)) return Disposition::close;
+  context.slot.release();  // the controller may be long in coming
   protocol::InitProducerIdResponse response;
   response.producer_id = -1;
   response.producer_epoch = -1;

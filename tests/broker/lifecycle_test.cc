@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "raft/metadata/image_builder.h"
+#include "raft/metadata/record_version.h"
 #include "runtime/condition.h"
 #include "sim/simulation.h"
 
@@ -111,6 +112,7 @@ struct BrokerLifecycleTest : testing::Test {
       options.cluster_id = "cluster";
       options.incarnation = incarnation;
       options.listeners = {{.listener = "PLAINTEXT", .host = "broker", .port = 9092}};
+      options.log_dirs = {Uuid{400, 1}};
       options.previous_epoch = 3;
       options.on_failure = [this](std::string reason) { failures.push_back(std::move(reason)); };
       {
@@ -149,6 +151,33 @@ TEST_F(BrokerLifecycleTest, ABrokerIsUnfencedOnceItsMetadataHoldsItsOwnRegistrat
     EXPECT_LT(world.now() - published, 100ms) << "the news is told at once, not with the next heartbeat";
     EXPECT_EQ(lifecycle.state(), LifecycleState::running);
     EXPECT_EQ(controller.heartbeats.back().current_metadata_offset, 5);
+  });
+}
+
+// metadata.version 17 brings directories (KIP-858): who registered before is to name them, and keeps its epoch.
+TEST_F(BrokerLifecycleTest, ARegistrationThatDoesNotNameTheDirectoriesIsMadeAgainOnceItCan) {
+  run([](runtime::World& world, FakeController& controller, BrokerLifecycle& lifecycle) {
+    lifecycle.start();
+    lifecycle.set_ready();
+    ASSERT_TRUE(lifecycle.wait_until_registered(world.now() + 1s));
+    controller.publish(6);
+    ASSERT_TRUE(lifecycle.wait_until_unfenced(world.now() + 1s));
+    lifecycle.metadata_changed(*controller.image);
+    world.sleep_until(world.now() + 1s);
+    EXPECT_EQ(controller.registrations.size(), 1U) << "nothing to tell yet";
+    raft::ImageBuilder builder{*controller.image};
+    protocol::FeatureLevelRecord level;
+    level.name = raft::metadata_version_feature;
+    level.feature_level = 17;
+    ASSERT_TRUE(builder.replay(level, Offset{6}));
+    controller.image = builder.finish(Offset{7});
+    controller.registration_errors = {ErrorCode::not_controller};
+    lifecycle.metadata_changed(*controller.image);
+    world.sleep_until(world.now() + 5s);
+    ASSERT_EQ(controller.registrations.size(), 3U) << "again after the failure, and not once it is done";
+    EXPECT_EQ(controller.registrations.back().log_dirs, controller.registrations.front().log_dirs);
+    EXPECT_EQ(lifecycle.broker_epoch(), 5);
+    EXPECT_FALSE(lifecycle.is_fenced());
   });
 }
 

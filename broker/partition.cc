@@ -39,7 +39,9 @@ void Partition::configure(const TopicConfig& config) {
   compression_ = config.compression;
   compression_level_ = config.compression_level;
   throttled_as_leader_ = config.throttled_leaders.contains(name_.partition, self_);
-  throttled_as_follower_ = config.throttled_followers.contains(name_.partition, self_);
+  const bool throttled = config.throttled_followers.contains(name_.partition, self_);
+  const bool fetched_otherwise = std::exchange(throttled_as_follower_, throttled) != throttled;
+  if (fetched_otherwise && core_.follower() != nullptr && host_ != nullptr) host_->role_begun(shared_from_this());
   const auto min_in_sync = static_cast<std::int32_t>(config.min_insync_replicas);
   if (std::exchange(min_in_sync_, min_in_sync) == min_in_sync) return;
   carry_out(core_.step(world_.now(), MinInSyncChanged{min_in_sync_}));

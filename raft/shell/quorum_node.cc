@@ -87,9 +87,10 @@ void QuorumNode::State::add_records(QuorumAnswer& answer, const FetchResponse& f
   };
   if (!can_be_read()) return;
   auto range = log.read(fetch.records_from, std::min(fetch.records_end, log.log_end()), bytes_max);
+  if (!can_be_read()) return;  // any more
   if (range) {
     answer.bytes = *std::move(range);
-  } else if (can_be_read()) {
+  } else {
     fail(range.error());
   }
 }

@@ -231,8 +231,9 @@ std::expected<void, LogError> LogManager::set_aside(const TopicPartition& partit
 
 void LogManager::config_changed(std::string_view topic) {
   const LogConfig config = state_->options.config_of(topic);
-  for (const auto& [partition, log] : state_->logs) {
-    if (partition.topic == topic) log->set_config(config);
+  const TopicPartition first{.topic = std::string{topic}, .partition = PartitionIndex{0}};
+  for (auto at = state_->logs.lower_bound(first); at != state_->logs.end() && at->first.topic == topic; ++at) {
+    at->second->set_config(config);
   }
 }
 

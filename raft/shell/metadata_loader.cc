@@ -1,7 +1,7 @@
 #include "raft/shell/metadata_loader.h"
 
 #include <algorithm>
-#include <iterator>
+#include <set>
 #include <utility>
 
 #include "raft/metadata/image_builder.h"
@@ -30,10 +30,15 @@ bool touches_brokers(const protocol::MetadataRecord& record) {
          std::holds_alternative<protocol::BrokerRegistrationChangeRecord>(record);
 }
 
-void merge(MetadataDelta& into, const MetadataDelta& more) {
-  std::vector<std::string> topics;
-  std::ranges::set_union(into.topics, more.topics, std::back_inserter(topics));
-  into.topics = std::move(topics);
+// A MetadataDelta as it grows: what it costs to add a batch is what the batch changed.
+struct Change {
+  std::set<std::string> topics;
+  bool brokers = false;
+  bool all = false;
+};
+
+void merge(Change& into, Change more) {
+  into.topics.merge(more.topics);
   into.brokers = into.brokers || more.brokers;
   into.all = into.all || more.all;
 }
@@ -62,10 +67,10 @@ struct MetadataLoader::State {
   QuorumNode& quorum;
   MetadataLoaderOptions options;
   LogFollower follower;
-  Image replayed;       // all that was read, with what an open transaction holds
-  MetadataDelta delta;  // of `replayed` against `ready`
-  Image ready;          // the newest without an open transaction, if it is still to be published
-  MetadataDelta ready_delta;
+  Image replayed;  // all that was read, with what an open transaction holds
+  Change delta;    // of `replayed` against `ready`
+  Image ready;     // the newest without an open transaction, if it is still to be published
+  Change ready_delta;
   Image published;
   Position position;
   std::uint64_t bytes_since_snapshot = 0;
@@ -83,7 +88,7 @@ struct MetadataLoader::State {
   void catch_up();
   void take(LogFollower::LoadedSnapshot snapshot);
   [[nodiscard]] bool take(const CommittedBatch& batch);
-  void note_replayed(Image image, const MetadataDelta& change);
+  void note_replayed(Image image, Change change);
   void publish();
   [[nodiscard]] bool snapshot_due() const;
   void write_snapshot();
@@ -139,7 +144,7 @@ void MetadataLoader::State::take(LogFollower::LoadedSnapshot snapshot) {
 
 bool MetadataLoader::State::take(const CommittedBatch& batch) {
   ImageBuilder builder{*replayed};
-  MetadataDelta change;
+  Change change;
   Offset offset = batch.base;
   for (const protocol::MetadataRecord& record : batch.records) {
     if (!builder.replay(record, offset)) {
@@ -151,16 +156,16 @@ bool MetadataLoader::State::take(const CommittedBatch& batch) {
     change.all = change.all || std::holds_alternative<protocol::AbortTransactionRecord>(record);
     ++offset;
   }
-  change.topics = builder.touched_topics();
+  for (std::string& topic : builder.touched_topics()) change.topics.insert(std::move(topic));
   position = {.id = {.epoch = batch.epoch, .offset = batch.end}, .timestamp_ms = batch.timestamp_ms};
   bytes_since_snapshot += batch.size_bytes;
-  note_replayed(builder.finish(batch.end), change);
+  note_replayed(builder.finish(batch.end), std::move(change));
   return true;
 }
 
-void MetadataLoader::State::note_replayed(Image image, const MetadataDelta& change) {
+void MetadataLoader::State::note_replayed(Image image, Change change) {
   replayed = std::move(image);
-  merge(delta, change);
+  merge(delta, std::move(change));
   if (replayed->before_transaction != nullptr) return;
   merge(ready_delta, std::exchange(delta, {}));
   ready = replayed;
@@ -169,8 +174,10 @@ void MetadataLoader::State::note_replayed(Image image, const MetadataDelta& chan
 void MetadataLoader::State::publish() {
   if (ready == nullptr) return;
   const Image image = std::exchange(ready, nullptr);
-  const MetadataDelta change = std::exchange(ready_delta, {});
-  if (options.on_image) options.on_image(image, change);
+  Change change = std::exchange(ready_delta, {});
+  MetadataDelta told{.topics = {}, .brokers = change.brokers, .all = change.all};
+  while (!change.topics.empty()) told.topics.push_back(std::move(change.topics.extract(change.topics.begin()).value()));
+  if (options.on_image) options.on_image(image, told);
   published = image;
   news.notify_all();
 }

@@ -1,6 +1,7 @@
 #include "broker/partition_table.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace squall::broker {
 namespace {
@@ -59,12 +60,12 @@ void PartitionTable::agree(const MetadataImage& image, const std::string& name) 
   const MetadataImage::Topic wanted = image.find(name);
   const auto held = ordered_.find(name);
   if (held != ordered_.end() && (wanted == nullptr || wanted->id != held->second->id)) remove(name);
-  if (wanted != nullptr) put(*wanted, log::PartitionAge::made_now);
+  if (wanted != nullptr) put(wanted, log::PartitionAge::made_now);
 }
 
 void PartitionTable::load(const MetadataImage& image) {
   know_brokers(image);
-  for (const auto& [name, topic] : image.topics) put(*topic, log::PartitionAge::known);
+  for (const auto& [name, topic] : image.topics) put(topic, log::PartitionAge::known);
   for (const auto& log : logs_.logs()) {
     const log::TopicPartition name = log->partition();
     if (name.topic == "__cluster_metadata" || find(name.topic, name.partition.value()) != nullptr) continue;
@@ -84,31 +85,44 @@ void PartitionTable::know_brokers(const MetadataImage& image) {
   for (const PartitionRef& partition : all()) partition->brokers_changed(brokers_);
 }
 
-void PartitionTable::put(const TopicImage& topic, log::PartitionAge age) {
-  const auto [at, fresh] = ordered_.try_emplace(topic.name);
-  if (fresh) at->second = std::make_shared<Topic>(Topic{topic.name, topic.id, {}});
+void PartitionTable::put(const MetadataImage::Topic& topic, log::PartitionAge age) {
+  const auto [at, fresh] = ordered_.try_emplace(topic->name);
+  if (fresh) at->second = std::make_shared<Topic>(Topic{.name = topic->name, .id = topic->id});
   const TopicRef held = at->second;
-  logs_.config_changed(topic.name);
-  const TopicConfig config = config_of_(topic.name);
+  configure(*held);
   const std::size_t before = held->partitions.size();
-  for (std::size_t i = 0; i < topic.partitions.size(); ++i) put(*held, topic, i, age, config);
+  const auto known = std::exchange(held->applied, topic);
+  topic->partitions.visit_unshared(known == nullptr ? raft::PersistentVector<PartitionImage>{} : known->partitions,
+                                   [&](std::size_t index) { put(*held, *topic, index, age); });
   if (!fresh && held->partitions.size() == before) return;
-  by_name_[topic.name] = held;
-  by_id_[topic.id] = held;
+  by_name_[topic->name] = held;
+  by_id_[topic->id] = held;
   if (age == log::PartitionAge::known) return;
   world_.emit(fresh ? runtime::EventName::topic_created : runtime::EventName::partitions_added,
-              {{"topic", topic.name}, {"partitions", static_cast<std::int64_t>(topic.partitions.size())}});
+              {{"topic", topic->name}, {"partitions", static_cast<std::int64_t>(topic->partitions.size())}});
+}
+
+// Of those that are here; a partition that comes is configured as it does.
+void PartitionTable::configure(Topic& held) {
+  TopicConfig config = config_of_(held.name);
+  if (held.applied != nullptr && held.config == config) return;
+  held.config = std::move(config);
+  logs_.config_changed(held.name);
+  for (const PartitionRef& partition : held.partitions) {
+    if (partition != nullptr) partition->configure(held.config);
+  }
 }
 
 // A partition is put into its place when it has its role. Places are looked up again after each wait.
-void PartitionTable::put(Topic& held, const TopicImage& topic, std::size_t index, log::PartitionAge age,
-                         const TopicConfig& config) {
+void PartitionTable::put(Topic& held, const TopicImage& topic, std::size_t index, log::PartitionAge age) {
   const PartitionImage& wanted = topic.partitions[index];
   PartitionRef partition = index < held.partitions.size() ? held.partitions[index] : nullptr;
   const bool ours = holds(wanted, setup_.self);
-  if (partition == nullptr && ours) partition = opened(topic, index, age);
+  if (partition == nullptr && ours) {
+    partition = opened(topic, index, age);
+    partition->configure(held.config);
+  }
   if (partition != nullptr) {
-    partition->configure(config);
     const PartitionRegistration& known = partition->core().registration();
     const bool news = known.partition_epoch.value() != wanted.partition_epoch || known.leader_epoch != wanted.leader_epoch;
     if (news) partition->apply(registration_of(wanted), brokers_);

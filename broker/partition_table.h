@@ -47,7 +47,10 @@ class PartitionTable {
   struct Topic {
     std::string name;
     Uuid id;
-    std::vector<PartitionRef> partitions;  // by number; null: not on this broker
+    std::vector<PartitionRef> partitions{};  // by number; null: not on this broker
+    // What was last applied: only what differs from it is looked at.
+    MetadataImage::Topic applied{};
+    TopicConfig config{};
   };
   using TopicRef = std::shared_ptr<Topic>;
   struct NameHash {
@@ -65,8 +68,9 @@ class PartitionTable {
   void know_brokers(const MetadataImage& image);
   void agree(const MetadataImage& image, const std::string& name);
   void remove(std::string_view name);
-  void put(const TopicImage& topic, log::PartitionAge age);
-  void put(Topic& held, const TopicImage& topic, std::size_t index, log::PartitionAge age, const TopicConfig& config);
+  void put(const MetadataImage::Topic& topic, log::PartitionAge age);
+  void put(Topic& held, const TopicImage& topic, std::size_t index, log::PartitionAge age);
+  void configure(Topic& held);
   PartitionRef opened(const TopicImage& topic, std::size_t index, log::PartitionAge age);
 
   runtime::World& world_;

@@ -22,6 +22,7 @@ struct TopicConfig {
   ThrottledReplicas throttled_leaders;    // leader.replication.throttled.replicas
   ThrottledReplicas throttled_followers;  // follower.replication.throttled.replicas
   log::LogConfig log;
+  bool operator==(const TopicConfig&) const = default;
 };
 
 // As in DescribeConfigs.

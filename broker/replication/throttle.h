@@ -23,6 +23,7 @@ class ThrottledReplicas {
   // Empty if it is none of these.
   [[nodiscard]] static std::optional<ThrottledReplicas> parse(std::string_view text);
   [[nodiscard]] bool contains(PartitionIndex partition, NodeId replica) const;
+  bool operator==(const ThrottledReplicas&) const = default;
 
  private:
   bool all_ = false;

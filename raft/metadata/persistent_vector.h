@@ -84,6 +84,15 @@ class PersistentVector {
   [[nodiscard]] bool is_same_version(const PersistentVector& other) const {
     return root_.get() == other.root_.get() && size_ == other.size_;
   }
+  // Calls `visit(index)`, in order, for each element that may be another one than in `other`, or that `other` does not have:
+  // all but those that the two share. Costs what differs.
+  template <class Visit>
+  void visit_unshared(const PersistentVector& other, Visit visit) const {
+    if (!root_) return;
+    const bool alike = top_shift_ == other.top_shift_;
+    visit_unshared(*root_.get(), alike ? other.root_.get() : nullptr, top_shift_, 0, visit);
+  }
+
   [[nodiscard]] bool operator==(const PersistentVector& other) const {
     return is_same_version(other) || (size_ == other.size_ && std::equal(begin(), end(), other.begin()));
   }
@@ -113,6 +122,17 @@ class PersistentVector {
       node = node->branches[branch].own();
     }
     return node;
+  }
+
+  template <class Visit>
+  static void visit_unshared(const Node& node, const Node* other, int shift, std::size_t first, Visit& visit) {
+    if (&node == other) return;
+    for (std::size_t i = 0; i < node.values.size(); ++i) visit(first + i);
+    for (std::size_t i = 0; i < node.branches.size(); ++i) {
+      const Node* counterpart = other == nullptr || i >= other->branches.size() ? nullptr : other->branches[i].get();
+      const int below = shift == leaf_bits ? 0 : shift - branch_bits;
+      visit_unshared(*node.branches[i].get(), counterpart, below, first + (i << shift), visit);
+    }
   }
 
   Link root_;

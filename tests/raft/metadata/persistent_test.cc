@@ -1,6 +1,7 @@
 // The persistent containers against those of the standard library.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -103,6 +104,33 @@ TEST(PersistentVector, IsAVectorInEveryVersionEverTaken) {
       ASSERT_EQ(old.size(), expected.size());
       ASSERT_TRUE(std::equal(old.begin(), old.end(), expected.begin())) << seed;
     }
+  }
+}
+
+TEST(PersistentVector, TellsWhatTwoVersionsDoNotShare) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Random random{seed};
+    PersistentVector<int> before;
+    const std::uint64_t size = random.below(3000);
+    for (std::uint64_t i = 0; i < size; ++i) before.push_back(static_cast<int>(i));
+    PersistentVector<int> after = before;
+    std::set<std::size_t> changed;
+    for (std::uint64_t i = random.below(20); i > 0 && size > 0; --i) {
+      const std::size_t index = random.below(size);
+      after.change(index) = -1;
+      changed.insert(index);
+    }
+    for (std::uint64_t i = random.below(10); i > 0; --i) {
+      changed.insert(after.size());
+      after.push_back(-1);
+    }
+    std::vector<std::size_t> visited;
+    after.visit_unshared(before, [&](std::size_t index) { visited.push_back(index); });
+    EXPECT_TRUE(std::ranges::is_sorted(visited));
+    EXPECT_TRUE(std::ranges::includes(visited, changed)) << "seed " << seed;
+    const bool grew_a_level = !visited.empty() && visited.size() == after.size();
+    EXPECT_TRUE(grew_a_level || visited.size() <= 8 * changed.size() + 8) << "seed " << seed << ": the rest is shared";
+    after.visit_unshared(after, [](std::size_t index) { FAIL() << index; });
   }
 }
 

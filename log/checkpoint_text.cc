@@ -40,11 +40,18 @@ std::optional<std::vector<std::string_view>> CheckpointReader::line(std::size_t 
   return found;
 }
 
+std::string offset_checkpoint_header(std::size_t count) { return fmt::format("0\n{}\n", count); }
+
+void append_offset(std::string& text, const TopicPartition& partition, Offset offset) {
+  const fmt::format_int index{partition.partition.value()};
+  const fmt::format_int value{offset.value()};
+  text.append(partition.topic).append(1, ' ').append(index.data(), index.size());
+  text.append(1, ' ').append(value.data(), value.size()).append(1, '\n');
+}
+
 std::string to_text(const OffsetCheckpoint& offsets) {
-  std::string text = fmt::format("0\n{}\n", offsets.size());
-  for (const auto& [partition, offset] : offsets) {
-    fmt::format_to(std::back_inserter(text), "{} {} {}\n", partition.topic, partition.partition, offset);
-  }
+  std::string text = offset_checkpoint_header(offsets.size());
+  for (const auto& [partition, offset] : offsets) append_offset(text, partition, offset);
   return text;
 }
 

@@ -40,6 +40,9 @@ class CheckpointReader {
 using OffsetCheckpoint = std::map<TopicPartition, Offset>;
 
 [[nodiscard]] std::string to_text(const OffsetCheckpoint& offsets);
+// The same piece by piece: the header, then `count` entries in order.
+[[nodiscard]] std::string offset_checkpoint_header(std::size_t count);
+void append_offset(std::string& text, const TopicPartition& partition, Offset offset);
 [[nodiscard]] std::optional<OffsetCheckpoint> parse_offset_checkpoint(std::string_view text);
 
 // `partition.metadata`: "version: 0" and "topic_id: <id>", a line each.

@@ -39,9 +39,8 @@ void LogDir::remove(const LogState& log) {
 std::expected<void, LogError> LogDir::checkpoint(std::string_view name, FullDisk full, Offset (*value)(const LogState&)) {
   std::lock_guard turn{checkpointing_};
   if (!online_) return std::unexpected(LogError::storage_error);
-  OffsetCheckpoint offsets;
-  for (const auto& [partition, log] : logs_) offsets[partition] = value(*log);
-  const std::string text = to_text(offsets);
+  std::string text = offset_checkpoint_header(logs_.size());
+  for (const auto& [partition, log] : logs_) append_offset(text, partition, value(*log));
   const std::string path = path_ + "/" + std::string{name};
   auto done = write_file_atomically(world_, path, as_bytes(text));
   if (!done && done.error() == IoError::no_space && full == FullDisk::keeps_old) {

@@ -42,6 +42,12 @@ log::LogManagerOptions log_options(BrokerState& state, const std::vector<std::st
   return options;
 }
 
+// Sessions hear of what retention has deleted.
+void on_log_start_moved(const BrokerState& state, const log::TopicPartition& name) {
+  if (state.partitions == nullptr) return;
+  if (const PartitionRef& partition = state.partitions->find(name.topic, name.partition.value())) partition->notify();
+}
+
 // A directory has failed: who waits on its partitions must hear of it; a node with none left cannot go on.
 void on_dir_failed(BrokerState& state, const std::string& dir) {
   if (state.partitions != nullptr) {
@@ -85,6 +91,7 @@ std::expected<void, StartError> open_logs(BrokerState& state) {
   const auto open = [&](const std::vector<std::string>& dirs) -> std::expected<std::unique_ptr<log::LogManager>, StartError> {
     log::LogManagerOptions options = log_options(state, dirs);
     options.on_dir_failed = [&state](const std::string& dir) { on_dir_failed(state, dir); };
+    options.on_log_start_moved = [&state](const log::TopicPartition& name) { on_log_start_moved(state, name); };
     auto logs = std::make_unique<log::LogManager>(state.world, std::move(options));
     if (auto opened = logs->open(); !opened) {
       const bool identity = opened.error().reason.contains(log::meta_properties_name);

@@ -134,39 +134,61 @@ void read_one(BrokerState& broker, const FetchPartition& wanted, const FetchLimi
   read_records(wanted, limits, left, pass, read);
 }
 
+bool owes(const PartitionRead& read) { return read.owes_above != no_offset && read.high_watermark > read.owes_above; }
+
+bool is_final(const PartitionRead& read) {
+  return read.error != ErrorCode::none || read.diverging.has_value() || read.preferred != no_node;
+}
+
+// What the session watches from before the partition is read, so that it misses nothing.
+void watch(const FetchPass& pass, const FetchLimits& limits, const FetchItem& item) {
+  if (!pass.owns_session() || item.read.partition == nullptr) return;
+  WatchList& list = limits.from_replica() ? item.read.partition->replica_watchers() : item.read.partition->watchers();
+  if (!item.state->is_in(list)) item.state->join(list);
+}
+
+void read_item(BrokerState& broker, const FetchLimits& limits, FetchPass& pass, FetchItem& item) {
+  const FetchKey& key = item.wanted.key;
+  PartitionRead& read = item.read = {};
+  FoundPartition found = find_partition(broker, limits.naming, key.topic, key.topic_id, key.partition.value());
+  read.error = found.error;
+  read.partition = std::move(found.partition);
+  watch(pass, limits, item);
+  const std::int64_t left = limits.max_bytes - pass.bytes;
+  if (read.error == ErrorCode::none) read_one(broker, item.wanted, limits, left, pass, read);
+}
+
+}  // namespace
+
+void read_partitions(BrokerState& broker, const FetchLimits& limits, FetchPass& pass) {
+  pass.bytes = 0;
+  pass.readable_bytes = 0;
+  pass.answer_at_once = false;
+  for (FetchItem& item : pass.items) {
+    if (!item.due) continue;
+    item.due = false;
+    read_item(broker, limits, pass, item);
+    if (item.read.error != ErrorCode::none) item.read.range = {};
+    pass.answer_at_once = pass.answer_at_once || is_final(item.read) || owes(item.read);
+  }
+}
+
+bool is_settled(const FetchItem& item, const FetchLimits& limits) {
+  const PartitionRead& read = item.read;
+  if (is_final(read) || read.range.bytes > 0 || item.wanted.fetch_offset < read.seen_end) return false;
+  if (!limits.from_replica()) return true;
+  // A leader that may take the follower into the ISR looks at each of its fetches.
+  const LeaderState* leader = read.partition->core().leader();
+  return leader != nullptr && leader->in_maximal(limits.replica);
+}
+
 bool has_news(const PartitionRead& read, const FetchLimits& limits) {
   if (read.partition == nullptr) return false;
   const Partition& partition = *read.partition;
   if (!partition.online() || partition.leader_epoch() != read.epoch) return true;
   if (!limits.from_replica()) return readable_end(partition, limits) != read.seen_end;
-  const bool owes = read.owes_above != no_offset && partition.high_watermark() > read.owes_above;
-  return owes || !partition.leads() || partition.log().log_end_offset() != read.seen_end;
-}
-
-}  // namespace
-
-void read_partitions(BrokerState& broker, std::span<const FetchPartition> wanted, const FetchLimits& limits, FetchPass& pass) {
-  pass.reads.clear();
-  pass.reads.resize(wanted.size());
-  pass.bytes = 0;
-  pass.readable_bytes = 0;
-  pass.answer_at_once = false;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    PartitionRead& read = pass.reads[i];
-    FoundPartition found =
-        find_partition(broker, limits.naming, wanted[i].key.topic, wanted[i].key.topic_id, wanted[i].key.partition.value());
-    read.error = found.error;
-    read.partition = std::move(found.partition);
-    if (read.error == ErrorCode::none) read_one(broker, wanted[i], limits, limits.max_bytes - pass.bytes, pass, read);
-    if (read.error != ErrorCode::none) read.range = {};
-    const bool owes = read.owes_above != no_offset && read.high_watermark > read.owes_above;
-    const bool settled = read.error != ErrorCode::none || read.diverging.has_value() || read.preferred != no_node || owes;
-    pass.answer_at_once = pass.answer_at_once || settled;
-  }
-}
-
-bool has_news(const FetchPass& pass, const FetchLimits& limits) {
-  return std::ranges::any_of(pass.reads, [&](const PartitionRead& read) { return has_news(read, limits); });
+  const bool owed = read.owes_above != no_offset && partition.high_watermark() > read.owes_above;
+  return owed || !partition.leads() || partition.log().log_end_offset() != read.seen_end;
 }
 
 }  // namespace squall::broker

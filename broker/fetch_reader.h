@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -52,17 +51,36 @@ struct PartitionRead {
   std::vector<log::AbortedTransaction> aborted;
 };
 
-struct FetchPass {
-  std::vector<PartitionRead> reads;  // one per partition asked for
-  std::int64_t bytes = 0;
-  std::int64_t readable_bytes = 0;  // with the batches that the limits cut: what counts for min_bytes
-  bool answer_at_once = false;      // an error, or a divergence: not worth waiting
+// A partition that a fetch reads.
+struct FetchItem {
+  FetchPartition wanted;
+  FetchPartitionState* state = nullptr;  // in the session of the fetch; null: it has none
+  bool due = true;                       // to be read in the next pass
+  PartitionRead read;
 };
 
-// May wait.
-void read_partitions(BrokerState& broker, std::span<const FetchPartition> wanted, const FetchLimits& limits, FetchPass& pass);
+struct FetchPass {
+  std::vector<FetchItem> items;  // in the order of service
+  std::int64_t bytes = 0;
+  std::int64_t readable_bytes = 0;        // with the batches that the limits cut: what counts for min_bytes
+  bool answer_at_once = false;            // an error, or a divergence: not worth waiting
+  FetchSessionCache::SessionRef session;  // null: none
+  std::int32_t session_epoch = 0;
 
-// Whether a partition of the pass has something new by now. Does not wait.
-[[nodiscard]] bool has_news(const FetchPass& pass, const FetchLimits& limits);
+  // While the fetch waits, the session may be evicted, or a later request may take it over: then nothing of it is ours.
+  [[nodiscard]] bool owns_session() const {
+    return session != nullptr && !session->gone() && session->next_epoch() == session_epoch;
+  }
+};
+
+// Reads what is due. What is not was read to its end, and had nothing. May wait.
+void read_partitions(BrokerState& broker, const FetchLimits& limits, FetchPass& pass);
+
+// There was nothing that the client has not, and nothing about the partition that it should hear of: it need not be read again
+// until something happens to it.
+[[nodiscard]] bool is_settled(const FetchItem& item, const FetchLimits& limits);
+
+// Whether the partition has something new by now. Does not wait.
+[[nodiscard]] bool has_news(const PartitionRead& read, const FetchLimits& limits);
 
 }  // namespace squall::broker

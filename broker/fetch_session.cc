@@ -1,27 +1,104 @@
 #include "broker/fetch_session.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/assert.h"
 
 namespace squall::broker {
 
+void FetchPartitionState::notified() { session->make_due(*this); }
+
+void FetchSession::Line::push(FetchPartitionState& partition) {
+  partition.previous = last;
+  partition.next = nullptr;
+  (last == nullptr ? first : last->next) = &partition;
+  last = &partition;
+}
+
+void FetchSession::Line::erase(FetchPartitionState& partition) {
+  (partition.previous == nullptr ? first : partition.previous->next) = partition.next;
+  (partition.next == nullptr ? last : partition.next->previous) = partition.previous;
+}
+
 void FetchSession::put(const FetchPartition& partition) {
-  if (const auto at = places_.find(partition.key); at != places_.end()) {
-    FetchPartitionState& state = *at->second;
-    if (state.request.current_leader_epoch != partition.current_leader_epoch) state.told_high_watermark = no_offset;
-    state.request = partition;
-    return;
+  const auto at = places_.find(partition.key);
+  if (at == places_.end()) {
+    FetchPartitionState& fresh = partitions_.emplace_back(*this, partition);
+    fresh.turn = ++turns_;
+    places_.insert(std::prev(partitions_.end()));
+    return make_due(fresh);
   }
-  partitions_.push_back({.request = partition});
-  places_.emplace(partition.key, std::prev(partitions_.end()));
+  FetchPartitionState& state = **at;
+  if (state.request.current_leader_epoch != partition.current_leader_epoch) state.told_high_watermark = no_offset;
+  state.request = partition;
+  make_due(state);
 }
 
 void FetchSession::forget(const FetchKey& key) {
   const auto at = places_.find(key);
   if (at == places_.end()) return;
-  partitions_.erase(at->second);
+  const auto state = *at;
+  leave_line(*state);
   places_.erase(at);
+  partitions_.erase(state);
+}
+
+void FetchSession::read_by(const FetchReader& reader) {
+  if (reader_ != reader) make_all_due();
+  reader_ = reader;
+}
+
+void FetchSession::make_all_due() {
+  for (FetchPartitionState& partition : partitions_) make_due(partition);
+}
+
+void FetchSession::leave_line(FetchPartitionState& partition) {
+  if (partition.place == Place::due) due_.erase(partition);
+  if (partition.place == Place::taken) taken_.erase(partition);
+  partition.place = Place::quiet;
+}
+
+void FetchSession::make_due(FetchPartitionState& partition) {
+  if (partition.place == Place::due) return;
+  leave_line(partition);
+  partition.place = Place::due;
+  due_.push(partition);
+  changes_.notify();
+}
+
+std::vector<FetchPartitionState*> FetchSession::take() {
+  std::vector<FetchPartitionState*> taken;
+  bool in_order = true;
+  while (due_.first != nullptr) {
+    FetchPartitionState& partition = *due_.first;
+    leave_line(partition);
+    partition.place = Place::taken;
+    taken_.push(partition);
+    in_order = in_order && (taken.empty() || taken.back()->turn < partition.turn);
+    taken.push_back(&partition);
+  }
+  if (!in_order) std::ranges::sort(taken, {}, &FetchPartitionState::turn);
+  return taken;
+}
+
+void FetchSession::settle(FetchPartitionState& partition, bool quiet) {
+  partition.slot.reset();
+  if (partition.place == Place::due) return;
+  SQUALL_ASSERT(partition.place == Place::taken, "only what was taken is settled");
+  if (quiet) return leave_line(partition);
+  make_due(partition);
+}
+
+// What a superseded fetch had taken, it will not answer.
+void FetchSession::take_back() {
+  while (taken_.first != nullptr) make_due(*taken_.first);
+  for (FetchPartitionState* at = due_.first; at != nullptr; at = at->next) at->slot.reset();
+}
+
+void FetchSession::end() {
+  gone_ = true;
+  changes_.notify();
 }
 
 bool FetchSession::must_tell(FetchPartitionState& partition, const FetchPartitionAnswer& answer) {
@@ -37,22 +114,37 @@ bool FetchSession::must_tell(FetchPartitionState& partition, const FetchPartitio
   return news;
 }
 
-void FetchSession::serve_last(std::list<FetchPartitionState>::iterator partition) {
-  partitions_.splice(partitions_.end(), partitions_, partition);
+void FetchSession::serve_last(FetchPartitionState& partition) {
+  partition.turn = ++turns_;
+  if (&partition == &partitions_.back()) return;
+  partitions_.splice(partitions_.end(), partitions_, *places_.find(partition.request.key));
 }
 
-FetchSession* FetchSessionCache::find(std::int32_t id) {
+FetchSessionCache::SessionRef FetchSessionCache::find(std::int32_t id) const {
   const auto at = sessions_.find(id);
-  return at == sessions_.end() ? nullptr : &at->second;
+  return at == sessions_.end() ? nullptr : at->second;
+}
+
+std::vector<FollowerRound> FetchSessionCache::rounds_of(const FetchKey& partition) const {
+  const FetchKey by_id{.topic_id = partition.topic_id, .topic = {}, .partition = partition.partition};
+  const FetchKey by_name{.topic_id = {}, .topic = partition.topic, .partition = partition.partition};
+  std::vector<FollowerRound> rounds;
+  for (auto at = by_worth_.rbegin(); at != by_worth_.rend() && std::get<0>(*at); ++at) {
+    const FetchSession& session = *sessions_.at(std::get<2>(*at));
+    if (!session.reader_ || !session.places_.contains(session.by_topic_id_ ? by_id : by_name)) continue;
+    rounds.push_back({session.reader_->replica, session.used_});
+  }
+  return rounds;
 }
 
 FetchSessionCache::Found FetchSessionCache::resume(std::int32_t id, std::int32_t epoch, bool by_topic_id,
                                                    std::span<const FetchPartition> changed, std::span<const FetchKey> forgotten,
                                                    Instant now) {
-  FetchSession* session = find(id);
+  const SessionRef session = find(id);
   if (session == nullptr) return {nullptr, FetchSessionError::id_not_found};
   if (session->next_epoch_ != epoch) return {nullptr, FetchSessionError::invalid_epoch};
   if (session->by_topic_id_ != by_topic_id) return {nullptr, FetchSessionError::topic_id};
+  session->take_back();
   for (const FetchPartition& partition : changed) session->put(partition);
   for (const FetchKey& key : forgotten) session->forget(key);
   if (session->partitions_.empty()) {
@@ -60,26 +152,29 @@ FetchSessionCache::Found FetchSessionCache::resume(std::int32_t id, std::int32_t
     return {};
   }
   session->next_epoch_ = epoch == std::numeric_limits<std::int32_t>::max() ? 1 : epoch + 1;
+  session->changes_.notify();  // a fetch that still waits has been superseded
   relist(*session, now);
   return {session, FetchSessionError::none};
 }
 
-FetchSession* FetchSessionCache::open(bool by_topic_id, std::span<const FetchPartition> partitions, Instant now,
-                                      bool privileged) {
+FetchSessionCache::SessionRef FetchSessionCache::open(bool by_topic_id, std::span<const FetchPartition> partitions, Instant now,
+                                                      bool privileged) {
   if (partitions.empty() || !make_room(partitions.size(), privileged, now)) return nullptr;
   const std::int32_t id = draw_id();
-  FetchSession& session = sessions_.try_emplace(id, id, by_topic_id, privileged, now).first->second;
-  for (const FetchPartition& partition : partitions) session.put(partition);
-  session.used_ = now;
-  enlist(session);
-  return &session;
+  const SessionRef session = std::make_shared<FetchSession>(id, by_topic_id, privileged, now);
+  for (const FetchPartition& partition : partitions) session->put(partition);
+  session->used_ = now;
+  sessions_.emplace(id, session);
+  enlist(*session);
+  return session;
 }
 
 void FetchSessionCache::close(std::int32_t id) {
-  FetchSession* session = find(id);
+  const SessionRef session = find(id);
   if (session == nullptr) return;
   delist(*session);
   sessions_.erase(id);
+  session->end();
 }
 
 void FetchSessionCache::enlist(FetchSession& session) {

@@ -8,29 +8,37 @@
 namespace squall::broker {
 
 WatchList::~WatchList() {
-  for (Link* link = first_; link != nullptr; link = link->next) link->list = nullptr;
+  for (WatchLink* link = first_; link != nullptr; link = link->next_) link->list_ = nullptr;
 }
 
 void WatchList::notify() {
-  for (Link* link = first_; link != nullptr; link = link->next) link->watch->wake();
+  for (WatchLink* link = first_; link != nullptr; link = link->next_) link->notified();
 }
 
-Watch::Watch(runtime::World& world, std::size_t lists) : world_{world}, fiber_{world.current_fiber()} { links_.reserve(lists); }
-
-Watch::~Watch() {
-  for (WatchList::Link& link : links_) {
-    if (link.list == nullptr) continue;
-    (link.previous == nullptr ? link.list->first_ : link.previous->next) = link.next;
-    if (link.next != nullptr) link.next->previous = link.previous;
-  }
+void WatchLink::join(WatchList& list) {
+  leave();
+  list_ = &list;
+  previous_ = nullptr;
+  next_ = list.first_;
+  if (next_ != nullptr) next_->previous_ = this;
+  list.first_ = this;
 }
+
+void WatchLink::leave() {
+  if (list_ == nullptr) return;
+  (previous_ == nullptr ? list_->first_ : previous_->next_) = next_;
+  if (next_ != nullptr) next_->previous_ = previous_;
+  list_ = nullptr;
+}
+
+Watch::Watch(runtime::World& world, std::size_t lists)
+    : world_{world}, fiber_{world.current_fiber()}, links_{std::make_unique<Link[]>(lists)}, room_{lists} {}
 
 void Watch::add(WatchList& list) {
-  SQUALL_ASSERT(links_.size() < links_.capacity(), "links do not move once they are in a list");
-  WatchList::Link& link = links_.emplace_back();
-  link = {.watch = this, .list = &list, .previous = nullptr, .next = list.first_};
-  if (list.first_ != nullptr) list.first_->previous = &link;
-  list.first_ = &link;
+  SQUALL_ASSERT(used_ < room_, "no more lists are watched than was said");
+  Link& link = links_[used_++];
+  link.watch = this;
+  link.join(list);
 }
 
 bool Watch::wait_until(Instant deadline) {

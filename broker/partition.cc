@@ -66,6 +66,7 @@ RoleChange Partition::apply(const PartitionRegistration& registration, const Bro
   SQUALL_ASSERT(!changing_, "metadata is applied one after the other");
   if (!begins_anew(registration)) {
     take_over(registration, brokers, role);
+    replica_watchers_.notify();
     if (host_ != nullptr) host_->role_begun(shared_from_this());
     return role;
   }

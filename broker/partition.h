@@ -15,6 +15,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/types.h"
@@ -113,7 +114,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // A follower's fetch, admitted in `leader_epoch`, was read and did not diverge.
   protocol::ErrorCode replica_fetched(LeaderEpoch leader_epoch, NodeId replica, const FollowerFetch& fetch);
   void alter_answered(const AlterPartitionAnswered& answer);
-  void check_isr();
+  // Whether a check could find anything.
+  [[nodiscard]] bool needs_isr_check() const { return leads_ && !alone_ && core_.leader()->needs_isr_check(); }
+  void check_isr(std::span<const FollowerRound> rounds);
   void tick();
 
   // ---- as a follower ----
@@ -127,9 +130,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // ---- waiting ----
   [[nodiscard]] Offset high_watermark() const { return log_->high_watermark(); }
-  // Hear of the high watermark, of the role, and of failures.
+  // Hear of all that a consumer could be told: the high watermark, the last stable offset, the log start, the role, failures.
   [[nodiscard]] WatchList& watchers() { return watchers_; }
-  // Of the log end, too: fetches of followers.
+  // Of the log end and the ISR, too: fetches of followers.
   [[nodiscard]] WatchList& replica_watchers() { return replica_watchers_; }
   // Of the followers' log starts.
   [[nodiscard]] WatchList& low_watermark_watchers() { return low_watermark_watchers_; }

@@ -47,11 +47,9 @@ std::optional<FetchTag> Partition::leader_ends_found(const LeaderEndsFound& foun
 // The caller is a writer, or changes the role: the core stays the follower that gave the orders.
 std::optional<FetchTag> Partition::carry_out(FollowerEffects effects, MutableBytes records) {
   while (true) {
-    if (effects.high_watermark) {
-      (void)log_->update_high_watermark(*effects.high_watermark);
-      watchers_.notify();
-    }
+    if (effects.high_watermark) (void)log_->update_high_watermark(*effects.high_watermark);
     if (effects.log_start) (void)log_->advance_log_start(*effects.log_start);
+    if (effects.high_watermark || effects.log_start) watchers_.notify();
     if (!effects.order) return effects.find_leader_ends;
     const LogOrder order = *effects.order;
     effects = obey(order, records);
@@ -66,6 +64,7 @@ FollowerEffects Partition::obey(const LogOrder& order, MutableBytes records) {
     case LogOrderKind::start_afresh: done = log_->truncate_fully_and_start_at(order.offset); break;
   }
   FollowerState& follower = *core_.follower();
+  watchers_.notify();
   if (!done) return follower.step(world_.now(), OrderFailed{order.tag, failure_of(done.error())});
   const LocalLog log = local_log();
   return follower.step(

@@ -20,7 +20,9 @@ ErrorCode Partition::admit_produce(std::int16_t acks) const {
 std::expected<log::AppendInfo, log::AppendError> Partition::append(MutableBytes batches) {
   SQUALL_ASSERT(leads_, "only a leader takes what clients produce");
   const Writing writing{*this};
+  const Offset stable = log_->last_stable_offset();
   auto appended = log_->append(batches, leader_epoch(), log::AppendOrigin::client);
+  if (log_->last_stable_offset() != stable) watchers_.notify();  // a transaction has ended
   log_moved();
   return appended;
 }
@@ -86,11 +88,12 @@ void Partition::alter_answered(const AlterPartitionAnswered& answer) {
   const LeaderEffects effects = leader->step(world_.now(), answer);
   tell_isr(before);
   carry_out(effects);
-  watchers_.notify();  // whether acks=all holds may have changed
+  watchers_.notify();          // whether acks=all holds may have changed
+  replica_watchers_.notify();  // and who is in sync
 }
 
-void Partition::check_isr() {
-  if (leads_ && !alone_) carry_out(core_.leader()->step(world_.now(), IsrCheck{}));
+void Partition::check_isr(std::span<const FollowerRound> rounds) {
+  if (leads_ && !alone_) carry_out(core_.leader()->step(world_.now(), IsrCheck{rounds}));
 }
 
 void Partition::tick() {

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "broker/partition.h"
 #include "broker/replication/fetch_planner.h"
@@ -48,6 +49,8 @@ struct ReplicaManagerOptions {
   std::function<std::optional<runtime::Endpoint>(NodeId)> endpoint_of;
   // This broker's registration, as metadata has it now.
   std::function<BrokerEpoch()> broker_epoch;
+  // When the followers of a partition last fetched in a session that holds it.
+  std::function<std::vector<FollowerRound>(const Partition&)> rounds_of;
   AlterPartitionSender* controller = nullptr;  // null: nobody is asked; outlives the manager's fibers
 };
 

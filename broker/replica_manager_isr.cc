@@ -20,8 +20,11 @@ void ReplicaManager::check_isrs() {
     const Instant next = runtime::deadline_in(world_, isr_check_interval(options_.replication));
     while (!stopping_ && checks_.wait(next) != runtime::Wake::deadline) {
     }
-    const std::map<ReplicaKey, PartitionRef> led = led_;
-    for (const auto& [key, partition] : led) partition->check_isr();
+    std::vector<PartitionRef> led;
+    for (const auto& [key, partition] : led_) {
+      if (partition->needs_isr_check()) led.push_back(partition);
+    }
+    for (const PartitionRef& partition : led) partition->check_isr(options_.rounds_of(*partition));
   }
 }
 

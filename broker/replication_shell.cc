@@ -83,6 +83,9 @@ ReplicaManagerOptions options_of(BrokerState& state) {
     return endpoint_among_brokers(state, listener, id);
   };
   options.broker_epoch = [&state] { return own_epoch(state); };
+  options.rounds_of = [&state](const Partition& partition) {
+    return state.fetch_sessions.rounds_of({partition.topic_id(), partition.name().topic, partition.name().partition});
+  };
   state.isr_changes = std::make_unique<ControllerAsker>(*state.replication_channel);
   options.controller = state.isr_changes.get();
   return options;

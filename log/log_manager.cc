@@ -72,7 +72,10 @@ void ManagerState::run_retention() {
   std::vector<std::shared_ptr<Log>> all;
   for (const auto& [partition, log] : logs) all.push_back(log);
   for (const auto& log : all) {
-    if (!stopping_) (void)log->delete_old_segments();
+    if (stopping_) return;
+    const Offset before = log->log_start_offset();
+    (void)log->delete_old_segments();
+    if (log->log_start_offset() != before && options.on_log_start_moved) options.on_log_start_moved(log->partition());
   }
 }
 

@@ -34,6 +34,7 @@ struct LogManagerOptions {
   // The configuration of a topic's logs, asked at open and at create_log.
   std::function<LogConfig(std::string_view topic)> config_of;
   std::function<void(const std::string& dir)> on_dir_failed;
+  std::function<void(const TopicPartition&)> on_log_start_moved;    // by retention; may be empty
   std::int64_t retention_check_interval_ms = 300'000;               // log.retention.check.interval.ms
   std::int64_t recovery_point_checkpoint_interval_ms = 60'000;      // log.flush.offset.checkpoint.interval.ms
   std::int64_t log_start_checkpoint_interval_ms = 60'000;           // log.flush.start.offset.checkpoint.interval.ms

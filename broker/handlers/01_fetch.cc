@@ -21,12 +21,8 @@ struct FetchCall {
   RequestContext& context;
   protocol::FetchRequest& request;
   protocol::FetchResponse& response;
-  std::vector<FetchPartition> wanted;
   FetchLimits limits;
   FetchPass pass;
-  // Session 0: none. While the call waits, the session may be evicted; then its id is not found any more.
-  std::int32_t session_id = 0;
-  std::int32_t session_epoch = 0;
   bool incremental = false;
 };
 
@@ -75,16 +71,40 @@ ErrorCode wire_error(FetchSessionError error) {
   return ErrorCode::unknown_server_error;
 }
 
-void take_session(FetchCall& call, FetchSession& session) {
-  call.session_id = session.id();
-  call.session_epoch = session.next_epoch();
-  call.wanted.clear();
-  for (const FetchPartitionState& state : session.partitions()) {
-    FetchPartition& wanted = call.wanted.emplace_back(state.request);
+// What is due in the session becomes part of the call, or is to be read anew.
+void take_due(FetchCall& call) {
+  auto& items = call.pass.items;
+  bool in_order = true;
+  for (FetchPartitionState* state : call.pass.session->take()) {
+    if (!state->slot) {
+      in_order = in_order && (items.empty() || items.back().state->turn < state->turn);
+      state->slot = items.size();
+      items.push_back({.wanted = {}, .state = state, .read = {}});
+    }
+    FetchItem& item = items[*state->slot];
+    item.due = true;
+    item.wanted = state->request;
     // What the session has told since, the follower knows, too; it states it anew only beside other news.
-    Offset& known = wanted.follower_high_watermark;
-    if (known != no_offset) known = std::max(known, state.told_high_watermark);
+    Offset& known = item.wanted.follower_high_watermark;
+    if (known != no_offset) known = std::max(known, state->told_high_watermark);
   }
+  if (in_order) return;
+  std::ranges::sort(items, {}, [](const FetchItem& item) { return item.state->turn; });
+  for (std::size_t i = 0; i < items.size(); ++i) items[i].state->slot = i;
+}
+
+void enter_session(FetchCall& call, FetchSessionCache::SessionRef session) {
+  call.pass.session = std::move(session);
+  call.pass.session_epoch = call.pass.session->next_epoch();
+  call.pass.session->read_by({call.limits.replica, call.limits.replica_epoch, call.limits.read_committed});
+  // Where the consumer should read may change at any time, without news of the partition (KIP-392).
+  if (!call.limits.rack.empty() && call.context.broker.selects_by_rack) call.pass.session->make_all_due();
+  take_due(call);
+}
+
+void read_without_session(FetchCall& call, std::vector<FetchPartition> wanted) {
+  call.pass.items.reserve(wanted.size());
+  for (FetchPartition& partition : wanted) call.pass.items.push_back({.wanted = std::move(partition), .read = {}});
 }
 
 // Settles what is to be read. An error here is an error of the whole request.
@@ -94,49 +114,78 @@ ErrorCode enter_session(FetchCall& call) {
   const bool by_topic_id = call.context.version >= first_with_topic_ids;
   const std::int32_t id = call.request.session_id;
   const std::int32_t epoch = call.request.session_epoch;
-  call.wanted = partitions_of(call.request);
+  std::vector<FetchPartition> wanted = partitions_of(call.request);
   if (epoch == FetchSessionCache::final_epoch || epoch == FetchSessionCache::initial_epoch) {
     if (id != 0) sessions.close(id);
-    if (epoch == FetchSessionCache::final_epoch) return ErrorCode::none;
-    if (FetchSession* session = sessions.open(by_topic_id, call.wanted, now, call.limits.from_replica())) {
-      take_session(call, *session);
+    const bool opens = epoch == FetchSessionCache::initial_epoch;
+    auto session = opens ? sessions.open(by_topic_id, wanted, now, call.limits.from_replica()) : nullptr;
+    if (session != nullptr) {
+      enter_session(call, std::move(session));
+    } else {
+      read_without_session(call, std::move(wanted));
     }
     return ErrorCode::none;
   }
-  const auto found = sessions.resume(id, epoch, by_topic_id, call.wanted, forgotten_of(call.request), now);
+  auto found = sessions.resume(id, epoch, by_topic_id, wanted, forgotten_of(call.request), now);
   if (found.error != FetchSessionError::none) return wire_error(found.error);
-  call.wanted.clear();
   if (found.session == nullptr) return ErrorCode::none;
   call.incremental = true;
-  take_session(call, *found.session);
+  enter_session(call, std::move(found.session));
   return ErrorCode::none;
 }
 
 bool enough(const FetchCall& call) {
-  // More than a response may hold is not worth waiting for.
+  // More than a response may hold is not worth waiting for. A request that named nothing has no session, and nothing to wait
+  // for.
   return call.pass.readable_bytes >= std::min<std::int64_t>(call.request.min_bytes, call.limits.max_bytes) ||
-         call.pass.answer_at_once || call.wanted.empty() || call.context.broker.stopping;
+         call.pass.answer_at_once || (call.pass.session == nullptr && call.pass.items.empty()) ||
+         call.context.broker.stopping || (call.pass.session != nullptr && !call.pass.owns_session());
+}
+
+// Whether there is something to be read that was not there at the last reading; if so, it is due.
+bool find_news(FetchCall& call) {
+  auto& items = call.pass.items;
+  if (call.pass.session != nullptr) {
+    if (!call.pass.owns_session() || !call.pass.session->has_due()) return false;
+    take_due(call);
+    // Those that the limits cut are read again, too: what is before them may have grown.
+    for (FetchItem& item : items) item.due = item.due || !is_settled(item, call.limits);
+    return true;
+  }
+  const bool news = std::ranges::any_of(items, [&](const FetchItem& item) { return has_news(item.read, call.limits); });
+  if (news) {
+    for (FetchItem& item : items) item.due = true;
+  }
+  return news;
+}
+
+// A session watches its partitions itself.
+void watch_partitions(const FetchCall& call, Watch& watch, std::vector<PartitionRef>& held) {
+  if (call.pass.session != nullptr) return watch.add(call.pass.session->changes());
+  for (const FetchItem& item : call.pass.items) {
+    const PartitionRef& partition = item.read.partition;
+    watch.add(call.limits.from_replica() ? partition->replica_watchers() : partition->watchers());
+    held.push_back(partition);
+  }
 }
 
 void read_and_wait(FetchCall& call) {
   BrokerState& broker = call.context.broker;
-  broker.world.charge(runtime::Cost::partition, call.wanted.size());
-  read_partitions(broker, call.wanted, call.limits, call.pass);
+  broker.world.charge(runtime::Cost::partition, call.pass.items.size());
+  read_partitions(broker, call.limits, call.pass);
   call.limits.counts = false;
   if (enough(call) || call.request.max_wait_ms <= 0) return;
   const Instant deadline = runtime::deadline_in(broker.world, std::chrono::milliseconds{call.request.max_wait_ms});
   call.context.slot.release();
-  Watch watch{broker.world, call.pass.reads.size() + 1};
+  Watch watch{broker.world, call.pass.session != nullptr ? 2 : call.pass.items.size() + 1};
   std::vector<PartitionRef> held;  // keeps the watched lists alive
-  for (const PartitionRead& read : call.pass.reads) {
-    watch.add(call.limits.from_replica() ? read.partition->replica_watchers() : read.partition->watchers());
-    held.push_back(read.partition);
-  }
+  watch_partitions(call, watch, held);
   watch.add(broker.stop_watchers);
   broker.metrics.requests_waiting->add(1);
   while (!enough(call)) {
-    if (!has_news(call.pass, call.limits) && !watch.wait_until(deadline)) break;
-    if (has_news(call.pass, call.limits)) read_partitions(broker, call.wanted, call.limits, call.pass);
+    bool news = find_news(call);
+    if (!news && !watch.wait_until(deadline)) break;
+    if (news || find_news(call)) read_partitions(broker, call.limits, call.pass);
     if (runtime::has_passed(broker.world, deadline)) break;
   }
   broker.metrics.requests_waiting->add(-1);
@@ -189,24 +238,22 @@ bool must_be_told(const PartitionRead& read) {
   return read.error != ErrorCode::none || read.diverging.has_value() || read.preferred != no_node;
 }
 
-// Partitions that the client is told of: all, or in a session those with news.
+// Partitions that the client is told of: all that were read, or in a session those with news.
 std::vector<bool> told(FetchCall& call) {
-  std::vector<bool> tell(call.wanted.size(), true);
-  FetchSession* session = call.session_id == 0 ? nullptr : call.context.broker.fetch_sessions.find(call.session_id);
-  if (session == nullptr || session->next_epoch() != call.session_epoch) return tell;
-  std::vector<std::list<FetchPartitionState>::iterator> with_records;
-  std::size_t i = 0;
-  for (auto state = session->partitions().begin(); state != session->partitions().end() && i < tell.size(); ++state, ++i) {
-    const PartitionRead& read = call.pass.reads[i];
-    const bool news = FetchSession::must_tell(*state, {.high_watermark = read.high_watermark,
-                                                       .log_start = read.log_start,
-                                                       .last_stable = read.last_stable,
-                                                       .has_records = read.range.bytes > 0,
-                                                       .has_error = must_be_told(read)});
+  auto& items = call.pass.items;
+  std::vector<bool> tell(items.size(), true);
+  if (!call.pass.owns_session()) return tell;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const PartitionRead& read = items[i].read;
+    const bool news = FetchSession::must_tell(*items[i].state, {.high_watermark = read.high_watermark,
+                                                                .log_start = read.log_start,
+                                                                .last_stable = read.last_stable,
+                                                                .has_records = read.range.bytes > 0,
+                                                                .has_error = must_be_told(read)});
     if (call.incremental) tell[i] = news;
-    if (read.range.bytes > 0) with_records.push_back(state);
+    if (read.range.bytes > 0) call.pass.session->serve_last(*items[i].state);
+    call.pass.session->settle(*items[i].state, is_settled(items[i], call.limits));
   }
-  for (const auto& state : with_records) session->serve_last(state);
   return tell;
 }
 
@@ -215,9 +262,9 @@ void build_response(FetchCall& call) {
   auto& topics = call.response.responses;
   std::vector<NodeId> leaders;
   std::size_t used = 0;  // those of the last response are used again
-  for (std::size_t i = 0; i < call.wanted.size(); ++i) {
+  for (std::size_t i = 0; i < call.pass.items.size(); ++i) {
     if (!tell[i]) continue;
-    const FetchKey& key = call.wanted[i].key;
+    const FetchKey& key = call.pass.items[i].wanted.key;
     if (used == 0 || topics[used - 1].topic_id != key.topic_id || topics[used - 1].topic != key.topic) {
       if (used == topics.size()) topics.emplace_back();
       auto& topic = topics[used++];
@@ -227,7 +274,7 @@ void build_response(FetchCall& call) {
     }
     auto& data = topics[used - 1].partitions.emplace_back();
     data.partition_index = key.partition.value();
-    fill(data, call.pass.reads[i], call, call.context.files);
+    fill(data, call.pass.items[i].read, call, call.context.files);
     hint_leader(call, key, data, leaders);
     call.context.broker.metrics.error(data.error_code);
   }
@@ -237,7 +284,7 @@ void build_response(FetchCall& call) {
     list_leaders(*call.context.broker.image(), call.context.connection.listener->config.name, std::move(leaders),
                  call.response.node_endpoints);
   }
-  call.response.session_id = call.session_id;
+  call.response.session_id = call.pass.session == nullptr ? 0 : call.pass.session->id();
   call.context.broker.metrics.records_bytes_out->add(static_cast<std::uint64_t>(call.pass.bytes));
 }
 
@@ -246,7 +293,6 @@ Disposition handle(RequestContext& context) {
   FetchCall call{.context = context,
                  .request = context.scratch.fetch_request,
                  .response = context.scratch.fetch_response,
-                 .wanted = {},
                  .limits = {},
                  .pass = {}};
   call.response.error_code = 0;

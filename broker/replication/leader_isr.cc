@@ -134,6 +134,12 @@ LeaderEffects LeaderState::step(Instant now, const Tick&) {
   return effects;
 }
 
+bool LeaderState::needs_isr_check() const {
+  const auto lacks = [&](const ReplicaProgress& replica) { return replica.log_end() != log_.log_end; };
+  const auto is_unknown = [&](NodeId id) { return id != self_ && follower(id) == nullptr; };
+  return std::ranges::any_of(followers_, lacks) || std::ranges::any_of(in_sync_, is_unknown);
+}
+
 LeaderEffects LeaderState::step(Instant now, const IsrCheck& event) {
   LeaderEffects effects;
   for (const FollowerRound& round : event.rounds) {

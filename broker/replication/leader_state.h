@@ -146,6 +146,8 @@ class LeaderState {
   [[nodiscard]] bool owes_high_watermark(NodeId replica) const;
   // The lowest log start of all live replicas: DeleteRecords is done when it has reached what was asked for.
   [[nodiscard]] Offset low_watermark() const;
+  // Whether an IsrCheck could find anything now: nothing if all followers have the whole log.
+  [[nodiscard]] bool needs_isr_check() const;
   // When `Tick` is due; end_of_time if it is not.
   [[nodiscard]] Instant next_deadline() const { return retry_at_.value_or(end_of_time); }
 

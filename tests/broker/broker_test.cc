@@ -194,6 +194,90 @@ TEST_F(BrokerTest, ASessionTellsOnlyWhatIsNew) {
   });
 }
 
+// A session of both topics, whose first answer has been taken.
+FetchRequest open_session(Caller& caller) {
+  FetchRequest request = fetch_request("t", 0);
+  request.topics.push_back(request.topics[0]);
+  request.topics[1].topic = "u";
+  request.session_epoch = 0;
+  const auto opened = caller.ask<FetchResponse>(request, 12);
+  EXPECT_TRUE(opened && opened->session_id != 0 && opened->responses.size() == 2);
+  FetchRequest next;
+  next.replica_id = -1;
+  next.max_bytes = 1 << 20;
+  next.min_bytes = 1;
+  next.max_wait_ms = 5000;
+  next.session_id = opened ? opened->session_id : 0;
+  next.session_epoch = 1;
+  return next;
+}
+
+TEST_F(BrokerTest, ALongPollInASessionHearsOfPartitionsThatItDoesNotName) {
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    create(caller, "u");
+    FetchRequest next = open_session(caller);
+    const Instant before = caller.world().now();
+    caller.send(caller.frame(next, 12));
+    caller.world().sleep_until(before + 100ms);
+    Caller other{caller.world(), "broker"};
+    (void)produce(other, "u", batch_of(1));
+    ASSERT_TRUE(caller.receive());
+    EXPECT_LT(caller.world().now() - before, 1s);
+    // The client names nothing: what it was given, it did not take.
+    next.session_epoch = 2;
+    const auto again = caller.ask<FetchResponse>(next, 12);
+    ASSERT_TRUE(again);
+    ASSERT_EQ(again->responses.size(), 1U);
+    EXPECT_EQ(again->responses[0].topic, "u");
+    EXPECT_FALSE(again->responses[0].partitions.at(0).records.bytes.empty());
+  });
+}
+
+TEST_F(BrokerTest, WhatIsLeftOverByTheLimitOfAResponseComesWithTheNext) {
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    create(caller, "u");
+    FetchRequest next = open_session(caller);
+    (void)produce(caller, "t", batch_of(1));
+    (void)produce(caller, "u", batch_of(1));
+    next.max_bytes = 1;  // one batch, however large it is
+    std::vector<std::string> given;
+    for (; next.session_epoch < 5; ++next.session_epoch) {
+      const auto response = caller.ask<FetchResponse>(next, 12);
+      ASSERT_TRUE(response);
+      for (const auto& topic : response->responses) {
+        if (!topic.partitions.at(0).records.bytes.empty()) given.push_back(topic.topic);
+      }
+    }
+    EXPECT_EQ(given, (std::vector<std::string>{"t", "u", "t", "u"})) << "in turns, for nothing of it is taken";
+  });
+}
+
+TEST_F(BrokerTest, AFetchThatWaitsEndsWhenItsSessionIsClosedOrTakenOver) {
+  start();
+  talk([](Caller& caller) {
+    create(caller, "t");
+    create(caller, "u");
+    FetchRequest next = open_session(caller);
+    const Instant before = caller.world().now();
+    caller.send(caller.frame(next, 12));
+    caller.world().sleep_until(before + 100ms);
+    Caller other{caller.world(), "broker"};
+    next.session_epoch = 2;
+    other.send(other.frame(next, 12));
+    EXPECT_TRUE(caller.receive()) << "taken over";
+    FetchRequest closing;
+    closing.session_id = next.session_id;
+    closing.session_epoch = -1;
+    EXPECT_TRUE(caller.ask<FetchResponse>(closing, 12));
+    EXPECT_TRUE(other.receive()) << "closed";
+    EXPECT_LT(caller.world().now() - before, 1s);
+  });
+}
+
 TEST_F(BrokerTest, AnIdempotentProducerIsToldOfDuplicatesAndGaps) {
   start();
   talk([](Caller& caller) {

@@ -81,14 +81,15 @@ bool FetchSource::settle(const ReplicaKey& key, Entry& entry, Instant now, bool 
   return entry.wish.has_value();
 }
 
-void FetchSource::plan_full(Instant now, bool throttled, FetchPlan& plan) {
-  for (auto& [key, entry] : entries_) entry.told.reset();
-  told_ = 0;
-  for (auto at = entries_.begin(); at != entries_.end();) {
-    at = settle(at->first, at->second, now, throttled, plan) ? std::next(at) : entries_.erase(at);
+// The source has forgotten all that it was told.
+void FetchSource::forget_told() {
+  for (auto& [key, entry] : entries_) {
+    if (!entry.told) continue;
+    entry.told.reset();
+    changed_.insert(key);
   }
-  std::ranges::sort(plan.fetch, {},
-                    [&](const PlannedFetch& fetch) { return std::pair{entries_.at(fetch.key).turn, fetch.key}; });
+  told_ = 0;
+  lost_ = false;
 }
 
 void FetchSource::plan_changes(Instant now, bool throttled, FetchPlan& plan) {
@@ -96,18 +97,28 @@ void FetchSource::plan_changes(Instant now, bool throttled, FetchPlan& plan) {
     const auto at = entries_.find(key);
     if (at != entries_.end() && !settle(key, at->second, now, throttled, plan)) entries_.erase(at);
   }
+  changed_.clear();
+}
+
+// A new session serves in the order that the last one had come to.
+void FetchSource::sort_by_turn(std::vector<PlannedFetch>& fetch) const {
+  std::vector<std::pair<std::uint64_t, std::size_t>> order;
+  order.reserve(fetch.size());
+  for (std::size_t i = 0; i < fetch.size(); ++i) order.emplace_back(entries_.at(fetch[i].key).turn, i);
+  std::ranges::sort(order);
+  std::vector<PlannedFetch> sorted;
+  sorted.reserve(fetch.size());
+  for (const auto& [turn, index] : order) sorted.push_back(fetch[index]);
+  fetch = std::move(sorted);
 }
 
 std::optional<FetchPlan> FetchSource::plan(Instant now, bool throttled) {
   SQUALL_ASSERT(!in_flight_, "one request is under way at a time");
   FetchPlan plan{.session_id = session_id_, .session_epoch = session_epoch_, .fetch = {}, .forget = {}};
   wake(now, throttled);
-  if (session_epoch_ == 0) {
-    plan_full(now, throttled, plan);
-  } else {
-    plan_changes(now, throttled, plan);
-  }
-  changed_.clear();
+  if (lost_) forget_told();
+  plan_changes(now, throttled, plan);
+  if (session_epoch_ == 0) sort_by_turn(plan.fetch);
   check_invariants();
   if (told_ == 0 && plan.forget.empty()) return std::nullopt;
   in_flight_ = true;
@@ -117,6 +128,7 @@ std::optional<FetchPlan> FetchSource::plan(Instant now, bool throttled) {
 void FetchSource::start_over(std::int32_t session_to_close) {
   session_id_ = session_to_close;
   session_epoch_ = 0;
+  lost_ = true;
 }
 
 void FetchSource::failed() {

@@ -108,8 +108,9 @@ class FetchSource {
   void back_off(const ReplicaKey& key, Entry& entry, Instant until);
   void stop_backing_off(const ReplicaKey& key, Entry& entry);
   void wake(Instant now, bool throttled);
-  void plan_full(Instant now, bool throttled, FetchPlan& plan);
+  void forget_told();
   void plan_changes(Instant now, bool throttled, FetchPlan& plan);
+  void sort_by_turn(std::vector<PlannedFetch>& fetch) const;
   // What the source has becomes what is wished, or nothing if that is not wished or held. Returns whether the entry is still of
   // use.
   bool settle(const ReplicaKey& key, Entry& entry, Instant now, bool throttled, FetchPlan& plan);
@@ -126,6 +127,7 @@ class FetchSource {
   std::size_t told_ = 0;
   std::uint64_t turns_ = 0;
   bool in_flight_ = false;
+  bool lost_ = false;       // the session has: what the source was told is still there for the answer under way
   bool throttled_ = false;  // as of the last plan
   bool states_high_watermarks_;
 };

@@ -149,6 +149,22 @@ TEST_F(Source, ClosesTheSessionAfterAnAnswerThatNeverCame) {
   EXPECT_EQ(next.session_epoch, 0);
 }
 
+TEST_F(Source, WithoutASessionThoseThatBackOffComeWhenTheirTimeDoes) {
+  open_with_two();
+  source.put(key(0), wish(10, 500));
+  EXPECT_EQ(plan(100).forget.size(), 1U);
+  source.failed();
+  const FetchPlan full = plan(200);
+  EXPECT_EQ(full.session_epoch, 0);
+  EXPECT_EQ(indexes(full), (std::vector<std::int32_t>{1}));
+  EXPECT_TRUE(full.forget.empty());
+  EXPECT_TRUE(answer(9, {key(1)}));
+  EXPECT_EQ(indexes(plan(500)), (std::vector<std::int32_t>{0}));
+  EXPECT_TRUE(answer(9, {}, ErrorCode::fetch_session_id_not_found) == false);
+  source.remove(key(1));
+  EXPECT_EQ(indexes(plan(600)), (std::vector<std::int32_t>{0})) << "what is wanted, and nothing else";
+}
+
 TEST_F(Source, BelievesNoAnswerAboutPartitionsThatItDidNotAskFor) {
   source.put(key(0), wish(10));
   (void)plan();

@@ -125,10 +125,16 @@ std::expected<void, LogError> ManagerState::write_partition_metadata(LogState& l
   return {};
 }
 
+// Logs of one topic have the same.
+LogConfig ManagerState::config_for(const std::string& topic) const {
+  const auto known = logs.lower_bound({topic, PartitionIndex{0}});
+  return known != logs.end() && known->first.topic == topic ? known->second->config() : options.config_of(topic);
+}
+
 std::expected<std::shared_ptr<Log>, LogError> ManagerState::make_log(const std::shared_ptr<LogDir>& dir,
                                                                      const TopicPartition& partition, Uuid topic_id) {
   const std::string path = dir->path() + "/" + directory_name(partition);
-  auto state = std::make_unique<LogState>(world, dir, partition, path, options.config_of(partition.topic));
+  auto state = std::make_unique<LogState>(world, dir, partition, path, config_for(partition.topic));
   if (auto made = world.create_dir(path); !made) return state->failed(made.error(), "create log");
   if (auto written = write_partition_metadata(*state, topic_id); !written) return std::unexpected(written.error());
   if (auto started = state->start_segment(Offset{0}); !started) return std::unexpected(started.error());

@@ -51,6 +51,7 @@ class ManagerState : public std::enable_shared_from_this<ManagerState> {
   std::expected<void, OpenError> load_dir(const std::shared_ptr<LogDir>& dir);
   std::expected<std::shared_ptr<Log>, LogError> make_log(const std::shared_ptr<LogDir>& dir, const TopicPartition& partition,
                                                          Uuid topic_id);
+  [[nodiscard]] LogConfig config_for(const std::string& topic) const;
   std::expected<void, LogError> write_partition_metadata(LogState& log, Uuid topic_id);
   template <class Work>
   void every(std::string_view name, std::int64_t interval_ms, Work work);

@@ -129,6 +129,7 @@ struct AddVoterRequest {
   ReplicaKey voter{};
   Endpoints endpoints{};
   bool ack_when_committed = true;
+  Duration patience = Duration::max();  // how long the one who asks waits; the leader's own request time-out may be less
 };
 struct AddVoterResponse {
   ErrorCode error = ErrorCode::none;

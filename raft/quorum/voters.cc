@@ -76,7 +76,7 @@ void Quorum::on_add_voter(Instant now, RequestToken token, const AddVoterRequest
                      .voter = {.key = request.voter, .endpoints = request.endpoints, .kraft_versions = {}},
                      .ack_when_committed = request.ack_when_committed,
                      .offset = no_offset,
-                     .deadline = now + config_.request_timeout};
+                     .deadline = now + std::min(config_.request_timeout, request.patience)};
   send(now, request.voter.id, ApiVersionsRequest{});
 }
 
@@ -85,6 +85,10 @@ void Quorum::on_api_versions_response(Instant now, NodeId from, const ApiVersion
   if (leader == nullptr || !leader->operation || !leader->operation->is_add) return;
   VoterOperation& operation = *leader->operation;
   if (operation.voter.key.id != from || operation.offset != no_offset) return;
+  // It would not flush what it fetches, and what a crash can take would count (KAFKA-17332).
+  if (response.error == ErrorCode::unsupported_version) {
+    return end_operation(ErrorCode::invalid_request, fmt::format("node {} takes no votes: it is no controller", from));
+  }
   if (response.error != ErrorCode::none)
     return end_operation(ErrorCode::request_timed_out, "the new voter did not tell its versions");
   if (!response.kraft_versions.contains(kraft_version())) {

@@ -273,6 +273,13 @@ std::optional<FetchSnapshotResponse> read(const protocol::FetchSnapshotResponse&
 
 std::optional<ApiVersionsResponse> read(const protocol::ApiVersionsResponse& message) {
   ApiVersionsResponse answer{.error = protocol::error_from_wire(message.error_code), .kraft_versions = {}};
+  // A broker that is no controller knows the feature too, but takes no votes, and does not flush what it fetches.
+  const auto votes = [](const protocol::ApiVersionsResponse::ApiVersion& api) {
+    return api.api_key_ == protocol::VoteRequest::api_key;
+  };
+  if (answer.error == ErrorCode::none && std::ranges::none_of(message.api_keys, votes)) {
+    answer.error = ErrorCode::unsupported_version;
+  }
   // Who does not name the feature knows its version 0 alone.
   const auto feature = std::ranges::find(message.supported_features, kraft_version_feature,
                                          &protocol::ApiVersionsResponse::SupportedFeatureKey::name);

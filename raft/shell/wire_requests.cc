@@ -176,7 +176,8 @@ std::expected<AddVoterRequest, ErrorCode> read(const protocol::AddRaftVoterReque
     return std::unexpected{error};
   return AddVoterRequest{.voter = {.id = NodeId{message.voter_id}, .directory = message.voter_directory_id},
                          .endpoints = read_endpoints(message.listeners),
-                         .ack_when_committed = message.ack_when_committed};
+                         .ack_when_committed = message.ack_when_committed,
+                         .patience = message.timeout_ms > 0 ? std::chrono::milliseconds{message.timeout_ms} : Duration::max()};
 }
 
 std::expected<RemoveVoterRequest, ErrorCode> read(const protocol::RemoveRaftVoterRequest& message, const WireContext& context) {

@@ -77,6 +77,24 @@ TEST(Kip853AddVoter, ErrorLadder) {
   EXPECT_NE(node.pass(milliseconds{1000}).find("answer: AddRaftVoter REQUEST_TIMED_OUT\n"), std::string::npos);
 }
 
+TEST(Kafka17332, ANodeThatTakesNoVotesIsNotAdded) {
+  Script node = leader();
+  node.fetched_by(4, 2, 4, Duration{0});
+  node.receives(add(4));
+  EXPECT_EQ(node.answered(4, ApiVersionsResponse{ErrorCode::unsupported_version, {0, 1}}),
+            "answer: AddRaftVoter INVALID_REQUEST\n");
+  EXPECT_EQ(node.quorum.voters().size(), 3U);
+}
+
+TEST(Kip853AddVoter, IsGivenUpWhenTheOneWhoAskedWaitsNoLonger) {
+  Script node = leader();
+  AddVoterRequest request = add(4);
+  request.patience = milliseconds{300};
+  node.receives(request);
+  EXPECT_EQ(node.pass(milliseconds{299}).find("AddRaftVoter"), std::string::npos);
+  EXPECT_NE(node.pass(milliseconds{1}).find("answer: AddRaftVoter REQUEST_TIMED_OUT\n"), std::string::npos);
+}
+
 TEST(Kip853AddVoter, ALeaderThatStepsDownSaysSo) {
   Script node = leader();
   node.receives(add(4));

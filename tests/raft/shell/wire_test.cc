@@ -433,6 +433,15 @@ TEST(Wire, ApiVersionsTellWhichVotersAPeerCanBe) {
   EXPECT_EQ(read(over_the_wire(message, 4))->kraft_versions, (VersionRange{0, 1}));
 }
 
+TEST(Wire, AnApiVersionsAnswerWithoutVoteIsThatOfABrokerAndNoVoters) {
+  protocol::ApiVersionsResponse message;
+  message.supported_features.push_back({.name = "kraft.version", .min_version = 0, .max_version = 1});
+  message.api_keys.push_back({.api_key_ = 1, .min_version = 4, .max_version = 18});
+  EXPECT_EQ(read(over_the_wire(message, 4))->error, ErrorCode::unsupported_version);
+  message.api_keys.push_back({.api_key_ = 52, .min_version = 0, .max_version = 2});
+  EXPECT_EQ(read(over_the_wire(message, 4))->error, ErrorCode::none);
+}
+
 // ---- refusals ----
 
 template <class Message>

@@ -3,6 +3,7 @@
 #include "broker/handlers/handler.h"
 #include "protocol/messages/api_versions.h"
 #include "raft/controller/decision.h"
+#include "raft/metadata/record_version.h"
 
 namespace squall::broker {
 namespace {
@@ -33,6 +34,13 @@ void list_features(const BrokerState& broker, protocol::ApiVersionsResponse& res
   for (const auto& [name, level] : image->features) {
     auto& feature = response.finalized_features.emplace_back();
     feature.name = name;
+    feature.max_version_level = level;
+    feature.min_version_level = level;
+  }
+  // A matter of the quorum, and not of the image; level 0 is that of a cluster which never heard of it.
+  if (const std::int16_t level = broker.control_plane->quorum->core().kraft_version(); level > 0) {
+    auto& feature = response.finalized_features.emplace_back();
+    feature.name = raft::kraft_version_feature;
     feature.max_version_level = level;
     feature.min_version_level = level;
   }

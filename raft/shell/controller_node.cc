@@ -69,6 +69,12 @@ struct ControllerNode::State {
     work.notify_all();
   }
 
+  // The quorum's level only ever rises.
+  [[nodiscard]] ErrorCode change_kraft_version(std::int16_t level) {
+    if (level < quorum.core().kraft_version()) return ErrorCode::invalid_update_version;
+    return level == quorum.core().kraft_version() ? ErrorCode::none : quorum.upgrade_kraft_version();
+  }
+
   // May wait. NONE: all below `end` is committed in `epoch`.
   [[nodiscard]] ErrorCode await_commit(LeaderEpoch epoch, Offset end, Instant deadline);
 };
@@ -296,8 +302,8 @@ std::expected<ControllerAnswer<Request>, ErrorCode> ControllerNode::submit(const
   auto decision = state->core.submit(request, now);
   Offset end{0};
   if constexpr (std::is_same_v<Request, protocol::UpdateFeaturesRequest>) {
-    if (state->core.take_kraft_version()) {
-      const ErrorCode refused = state->quorum.upgrade_kraft_version();
+    if (const auto level = state->core.take_kraft_version()) {
+      const ErrorCode refused = state->change_kraft_version(*level);
       if (refused != ErrorCode::none) {
         state->core.forget_decision();
         decision.response.results.clear();

@@ -95,28 +95,36 @@ std::expected<std::vector<std::string>, StartError> format_node(runtime::World& 
     return failed(ExitCode::bad_usage,
                   fmt::format("'{}' is no cluster id; take what `squall-broker random-uuid` prints", options.cluster_id));
   }
+  Random ids = world.fork_random("directory-ids");
+  Uuid metadata_directory = Uuid::random(ids);
+  const auto voters = first_voters(config, options, metadata_directory);
+  if (!voters) return failed(ExitCode::bad_usage, voters.error());
+  const bool dynamic = *voters || options.first_voters == FirstVoters::none;
+  const auto records = format_records(config, options, dynamic);
+  if (!records) return failed(ExitCode::bad_usage, records.error());
+  if (*voters) {
+    if (const raft::Voter* self = (*voters)->find(config.node_id)) metadata_directory = self->key.directory;
+  }
   std::vector<std::string> wanting;
   for (const std::string& dir : all_dirs(config)) {
     const auto open = check_dir(world, config, options, dir);
     if (!open) return std::unexpected(open.error());
     if (*open) wanting.push_back(dir);
   }
-  Random ids = world.fork_random("directory-ids");
   std::vector<std::string> report;
   for (const std::string& dir : wanting) {
     create_dirs(world, dir);
     if (dir == config.metadata_log_dir && config.is_controller) {
-      const raft::FormatOptions metadata{.metadata_log_dir = dir,
-                                         .bootstrap = first_records(),
-                                         .initial_voters = std::nullopt,
-                                         .now_ms = to_ms(world.wall_now())};
+      const raft::FormatOptions metadata{
+          .metadata_log_dir = dir, .bootstrap = *records, .initial_voters = *voters, .now_ms = to_ms(world.wall_now())};
       if (auto written = raft::format_metadata_dir(world, metadata); !written) {
         return failed(ExitCode::storage_failed, written.error());
       }
     }
     // Last: a directory is formatted when it has this.
+    const Uuid directory = dir == config.metadata_log_dir ? metadata_directory : Uuid::random(ids);
     const log::MetaProperties properties{
-        .cluster_id = options.cluster_id, .node_id = config.node_id, .directory_id = Uuid::random(ids)};
+        .cluster_id = options.cluster_id, .node_id = config.node_id, .directory_id = directory};
     if (auto written = log::write_file_atomically(world, properties_path(dir), as_bytes(log::to_text(properties))); !written) {
       return failed(ExitCode::storage_failed, fmt::format("{}: cannot be written: {}; see to the disk and try again",
                                                           properties_path(dir), runtime::to_string(written.error())));

@@ -8,13 +8,9 @@
 #include <vector>
 
 #include "broker/broker.h"
+#include "broker/format_options.h"
 
 namespace squall::broker {
-
-struct FormatOptions {
-  std::string cluster_id;         // a UUID in Kafka's text form
-  bool ignore_formatted = false;  // directories that are formatted already for this cluster and node are left as they are
-};
 
 // May wait. What was formatted, one line each; everything is durable. Refuses, before it changes anything, if a directory is
 // formatted already or holds logs.

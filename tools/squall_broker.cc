@@ -155,6 +155,49 @@ int format(const BrokerConfig& config, const squall::broker::FormatOptions& opti
   return code;
 }
 
+// The options of `format` as they stand on the command line.
+struct FormatArguments {
+  squall::broker::FormatOptions options;
+  std::vector<std::string> features;
+  std::string release;
+  bool standalone = false;
+  bool no_initial_controllers = false;
+};
+
+CLI::App* add_format(CLI::App& app, FormatArguments& into) {
+  CLI::App* format = app.add_subcommand("format", "give the directories of --config their identity in a cluster, and end");
+  format->add_option("--cluster-id", into.options.cluster_id, "the cluster's id: the same for all its nodes")->required();
+  format->add_flag("--ignore-formatted", into.options.ignore_formatted, "leave what is formatted already as it is");
+  CLI::Option* standalone = format->add_flag("--standalone", into.standalone, "this controller alone votes first");
+  CLI::Option* named = format->add_option("--initial-controllers", into.options.initial_controllers,
+                                          "who votes first: id@host:port:directoryId, separated by commas");
+  CLI::Option* none = format->add_flag("--no-initial-controllers", into.no_initial_controllers,
+                                       "this controller is to be added to a quorum that there is already");
+  standalone->excludes(named)->excludes(none);
+  named->excludes(none);
+  format->add_option("--feature", into.features, "name=level that the cluster begins with; may be repeated")->take_all();
+  format->add_option("--release-version", into.release, "the release whose metadata.version the cluster begins with: 4.0");
+  return format;
+}
+
+std::expected<squall::broker::FormatOptions, std::string> format_options(const FormatArguments& given) {
+  using squall::broker::FirstVoters;
+  squall::broker::FormatOptions options = given.options;
+  options.first_voters = given.standalone                            ? FirstVoters::standalone
+                         : given.no_initial_controllers              ? FirstVoters::none
+                         : given.options.initial_controllers.empty() ? FirstVoters::unsaid
+                                                                     : FirstVoters::named;
+  for (const std::string& text : given.features) {
+    auto feature = squall::broker::parse_feature_level(text);
+    if (!feature) return std::unexpected(feature.error());
+    if (!options.features.insert(*std::move(feature)).second) {
+      return std::unexpected(fmt::format("--feature {}: is given twice", text));
+    }
+  }
+  if (!given.release.empty()) options.release = given.release;
+  return options;
+}
+
 int print_random_uuid() {
   squall::runtime::LinuxWorld world{{}};
   world.run([&] { fmt::print("{}\n", squall::broker::new_cluster_id(world)); });
@@ -167,8 +210,8 @@ int run(const Arguments& arguments) {
   auto parsed = squall::broker::parse_broker_config(*source);
   if (!parsed) return complain(ExitCode::bad_usage, parsed.error());
   for (const std::string& warning : parsed->warnings) fmt::print(stderr, "squall-broker: warning: {}\n", warning);
-  if (arguments.format) return format(parsed->config, *arguments.format);
   advertise(parsed->config);
+  if (arguments.format) return format(parsed->config, *arguments.format);
   return serve(std::move(parsed->config), arguments);
 }
 
@@ -189,10 +232,8 @@ int main(int argc, char** argv) {
   app.add_flag("--print-config-reference", arguments.show_config_reference, "print docs/configuration.md and end");
   app.require_subcommand(0, 1);
   app.fallthrough();
-  squall::broker::FormatOptions format_options;
-  CLI::App* format = app.add_subcommand("format", "give the directories of --config their identity in a cluster, and end");
-  format->add_option("--cluster-id", format_options.cluster_id, "the cluster's id: the same for all its nodes")->required();
-  format->add_flag("--ignore-formatted", format_options.ignore_formatted, "leave what is formatted already as it is");
+  FormatArguments format_arguments;
+  const CLI::App* format = add_format(app, format_arguments);
   const CLI::App* random_uuid = app.add_subcommand("random-uuid", "print a new cluster id and end");
   try {
     app.parse(argc, argv);
@@ -214,6 +255,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (random_uuid->parsed()) return print_random_uuid();
-  if (format->parsed()) arguments.format = format_options;
+  if (format->parsed()) {
+    auto options = format_options(format_arguments);
+    if (!options) return complain(ExitCode::bad_usage, options.error());
+    arguments.format = *std::move(options);
+  }
   return run(arguments);
 }

@@ -315,6 +315,14 @@ std::shared_ptr<const raft::MetadataImage> Broker::image() const {
   return state_->control_plane == nullptr ? nullptr : state_->image();
 }
 
+std::shared_ptr<const raft::VoterSet> Broker::voters() const {
+  return state_->control_plane == nullptr ? nullptr : state_->control_plane->quorum->core().voter_history().sets.last().value;
+}
+
+Uuid Broker::metadata_directory() const {
+  return state_->control_plane == nullptr ? Uuid{} : state_->control_plane->quorum->core().config().local.directory;
+}
+
 const std::vector<runtime::Endpoint>& Broker::endpoints() const { return state_->endpoints; }
 const BrokerConfig& Broker::config() const { return state_->config; }
 

@@ -17,12 +17,14 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/uuid.h"
 #include "broker/config.h"
 #include "runtime/world.h"
 
 namespace squall::raft {
 struct MetadataImage;
-}
+class VoterSet;
+}  // namespace squall::raft
 
 namespace squall::broker {
 
@@ -62,6 +64,11 @@ class Broker {
   [[nodiscard]] std::optional<Standing> standing() const;
   // The newest published image; null before the node takes part in the quorum.
   [[nodiscard]] std::shared_ptr<const raft::MetadataImage> image() const;
+
+  // Who votes, as far as this node's log says; null before the node takes part in the quorum.
+  [[nodiscard]] std::shared_ptr<const raft::VoterSet> voters() const;
+  // The id of the directory that holds the metadata log: with the node id, the replica's (KIP-853). Zero before it is open.
+  [[nodiscard]] Uuid metadata_directory() const;
 
   // Where it listens, in the order of `listeners`, with the ports that the world chose. After `start`.
   [[nodiscard]] const std::vector<runtime::Endpoint>& endpoints() const;

@@ -8,6 +8,7 @@ namespace squall::scenarios {
 namespace {
 
 constexpr std::array<std::string_view, 2> control_planes{"kraft", "zookeeper"};
+constexpr std::array<std::string_view, 2> voter_kinds{"static", "dynamic"};
 
 // "1..200" or one number.
 void parse_seeds(Section& section, RunSpec& into) {
@@ -60,6 +61,19 @@ void parse_nodes(Section& section, ClusterSpec& into) {
   }
 }
 
+void parse_voters(Section& section, ClusterSpec& into) {
+  if (const auto kind = section.value("voters", Unit::word, {}, voter_kinds)) {
+    into.dynamic_voters = kind->to_string() == "dynamic";
+    if (into.dynamic_voters && into.controllers == 0) section.fail("voters", "needs `controllers`, such as controllers = 3");
+  }
+  into.initial_voters = section.integer("initial_voters", {1, 9}).value_or(0);
+  if (into.initial_voters > 0 && !into.dynamic_voters) {
+    section.fail("initial_voters", "needs voters = \"dynamic\": static voters are all of the controllers");
+  } else if (into.initial_voters > into.controllers) {
+    section.fail("initial_voters", fmt::format("must be at most {}, the number of controllers", into.controllers));
+  }
+}
+
 }  // namespace
 
 ConfigEntries parse_config(Section& owner, std::string_view name, std::vector<std::pair<std::string, Place>>* places) {
@@ -87,6 +101,7 @@ void parse_cluster(Section section, ClusterSpec& into) {
     }
   }
   parse_nodes(section, into);
+  parse_voters(section, into);
   if (const auto hardware = section.value("hardware", Unit::word, {}, hardware_profile_names())) {
     into.hardware = hardware->to_string();
   }

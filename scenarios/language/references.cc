@@ -130,6 +130,18 @@ void check_selector(const Scenario& scenario, const FaultSpec& fault, std::strin
   }
 }
 
+// Static voters stay what they are.
+void check_voter_changes(const Scenario& scenario, ErrorSink& errors) {
+  if (scenario.cluster.dynamic_voters) return;
+  constexpr std::string_view why = "needs voters = \"dynamic\" in [cluster]";
+  for (const FaultSpec& fault : scenario.faults) {
+    if (!is_voter_change(fault.kind)) continue;
+    errors.report(fault.place, fmt::format("fault \"{}\".{}", fault.name, fault_info(fault.kind).name), std::string{why});
+  }
+  if (scenario.swarm && std::ranges::any_of(scenario.swarm->kinds, is_voter_change))
+    errors.report({}, "swarm.faults", std::string{why});
+}
+
 void name_faults(Scenario& scenario) {
   for (std::size_t at = 0; at < scenario.faults.size(); ++at) {
     FaultSpec& fault = scenario.faults[at];
@@ -152,6 +164,7 @@ void check_references(Scenario& scenario, ErrorSink& errors) {
     names.emplace_back(fault.name);
   }
   check_chains(scenario, errors);
+  check_voter_changes(scenario, errors);
   for (const FaultSpec& fault : scenario.faults) {
     if (fault.trigger == TriggerKind::after_fault && std::ranges::find(names, fault.after) == names.end()) {
       errors.report(fault.place, fmt::format("fault \"{}\".after", fault.name),

@@ -26,7 +26,9 @@ struct ClusterSpec {
   std::int64_t brokers = 1;
   std::int64_t controllers = 0;
   bool combined = false;
-  std::int64_t racks = 0;  // over which nodes are spread; 0: they have none
+  bool dynamic_voters = false;      // the voters are kept in the log (KIP-853), not in the configuration
+  std::int64_t initial_voters = 0;  // of the controllers, the first ones; 0: all. The others can be added
+  std::int64_t racks = 0;           // over which nodes are spread; 0: they have none
   std::string hardware = "nvme-10g";
   ConfigEntries config;                        // of every node
   ConfigEntries broker_config;                 // of those with the broker role; wins over `config`

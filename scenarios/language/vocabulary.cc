@@ -83,6 +83,11 @@ constexpr std::array storm{ParameterInfo{"node", ParameterKind::client, Unit::wo
 constexpr std::array zombie{client, lasts("3s")};
 constexpr std::array kill{client, down("1s")};
 
+constexpr ParameterInfo standby{"node", ParameterKind::broker, Unit::word, "controller.standby", "the controller"};
+constexpr std::array newcomer{ParameterInfo{"node", ParameterKind::broker, Unit::word, "any.controller", "the controller"}};
+constexpr std::array voter{standby};
+constexpr std::array lost_voter{standby, down("1s")};
+
 constexpr std::array<FaultInfo, fault_kind_count> faults{{
     {FaultKind::pause, "pause", Harm::none, "the node freezes, as in a long GC pause; its sockets keep accepting bytes", pause},
     {FaultKind::crash, "crash", Harm::none, "the process dies and starts again; the page cache survives", crash},
@@ -119,6 +124,12 @@ constexpr std::array<FaultInfo, fault_kind_count> faults{{
     {FaultKind::zombie_producer, "zombie_producer", Harm::none,
      "a client freezes with requests under way and wakes long after its sessions and timeouts have passed", zombie},
     {FaultKind::kill_client, "kill_client", Harm::none, "the client dies with requests under way, and starts again", kill},
+    {FaultKind::add_voter, "add_voter", Harm::none, "an operator makes the controller a voter, asking until it is one",
+     newcomer},
+    {FaultKind::remove_voter, "remove_voter", Harm::none, "an operator takes the controller's vote, asking until it has none",
+     voter},
+    {FaultKind::replace_voter, "replace_voter", Harm::stored,
+     "the controller loses its disk and is formatted anew; an operator removes the old voter and adds the new one", lost_voter},
 }};
 
 constexpr auto names = [] {

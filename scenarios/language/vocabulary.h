@@ -41,8 +41,11 @@ enum class FaultKind : std::uint8_t {
   reconnect_storm,
   zombie_producer,
   kill_client,
+  add_voter,
+  remove_voter,
+  replace_voter,
 };
-inline constexpr std::size_t fault_kind_count = static_cast<std::size_t>(FaultKind::kill_client) + 1;
+inline constexpr std::size_t fault_kind_count = static_cast<std::size_t>(FaultKind::replace_voter) + 1;
 
 // What a fault may cost, when no other replica holds what the node that it strikes held. The atlas turns it into what the
 // checks may still demand.
@@ -62,6 +65,9 @@ struct ParameterInfo {
   std::string_view help;
   std::span<const std::string_view> words = {};  // for Unit::word
 };
+
+// Changes of who votes, as an operator makes them; only where the voters are kept in the log.
+[[nodiscard]] constexpr bool is_voter_change(FaultKind kind) { return kind >= FaultKind::add_voter; }
 
 struct FaultInfo {
   FaultKind kind;

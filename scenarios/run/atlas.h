@@ -50,6 +50,8 @@ class Atlas {
   void begin();
   // A server goes down now by a fault of this harm. What that may cost is excused until it is `recovered`.
   void struck(Harm harm, NodeId server, Instant now);
+  // A controller that lost its disk votes again, under its new one.
+  void votes_again(NodeId server) { lost_controllers_.erase(server); }
   // What the server has stored is damaged, and may be found to be at any time.
   void damaged(NodeId server);
   // The server serves again.

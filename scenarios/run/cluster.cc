@@ -11,6 +11,7 @@
 #include "broker/topic_config.h"
 #include "raft/controller/decision.h"
 #include "raft/metadata/metadata_image.h"
+#include "raft/quorum/voter_set.h"
 #include "scenarios/run/node_config.h"
 #include "scenarios/run/workloads.h"
 
@@ -67,6 +68,24 @@ std::optional<LanguageError> topic_error(const Scenario& scenario, const Plan& p
 // The id that all nodes of a run are formatted with.
 std::string cluster_id() { return Uuid{0x53'5155'414c, 0x4c}.to_string(); }
 
+// With voters in the log: who votes first, by the directories that they will have; all others are to be added.
+broker::FormatOptions format_options(const Plan& plan, const ServerPlan& server, bool again) {
+  broker::FormatOptions options{.cluster_id = cluster_id(), .ignore_formatted = true};
+  if (!plan.dynamic_voters || !server.is_controller) return options;
+  const auto voters = plan.first_voters();
+  if (again || std::ranges::find(voters, &server) == voters.end()) {
+    options.first_voters = broker::FirstVoters::none;
+    return options;
+  }
+  options.first_voters = broker::FirstVoters::named;
+  for (const ServerPlan* voter : voters) {
+    const Uuid directory{0x53'5155'414c'4c4d, static_cast<std::uint64_t>(voter->id.value())};
+    options.initial_controllers += fmt::format("{}{}@{}:{}:{}", options.initial_controllers.empty() ? "" : ",",
+                                               voter->id.value(), voter->name, controller_port, directory.to_string());
+  }
+  return options;
+}
+
 // What a server's process knows, for the selectors of faults.
 class BrokerInsight final : public NodeInsight {
  public:
@@ -75,6 +94,14 @@ class BrokerInsight final : public NodeInsight {
     return broker_.standing().value_or(broker::Broker::Standing{}).epoch;
   }
   [[nodiscard]] NodeId quorum_leader() const override { return broker_.standing().value_or(broker::Broker::Standing{}).leader; }
+  [[nodiscard]] std::vector<VoterView> voters() const override {
+    std::vector<VoterView> list;
+    const auto voters = broker_.voters();
+    if (voters == nullptr) return list;
+    for (const raft::Voter& voter : voters->voters()) list.push_back({voter.key.id, voter.key.directory});
+    return list;
+  }
+  [[nodiscard]] VoterView self() const override { return {broker_.config().node_id, broker_.metadata_directory()}; }
   [[nodiscard]] Offset metadata_end() const override {
     const auto image = broker_.image();
     return image == nullptr ? no_offset : image->end_offset;
@@ -142,9 +169,9 @@ class ServerProcess {
   std::expected<void, broker::StartError> start() {
     ServerNode& node = run_.servers[index_];
     if (run_.plan.is_cluster() && !node.formatted) {
-      const broker::FormatOptions options{.cluster_id = cluster_id(), .ignore_formatted = true};
+      const broker::FormatOptions options = format_options(run_.plan, *node.plan, node.ever_formatted);
       if (auto done = broker::format_node(world_, config_, options); !done) return std::unexpected(done.error());
-      node.formatted = true;
+      node.formatted = node.ever_formatted = true;
     }
     return broker_.start();
   }
@@ -287,9 +314,12 @@ bool RunContext::could_serve() const {
     const auto found = std::ranges::find(servers, id, [](const ServerNode& one) { return one.plan->id; });
     return found != servers.end() && is_up(*found);
   };
-  const auto controllers =
-      std::ranges::count_if(servers, [](const ServerNode& one) { return one.plan->is_controller && is_up(one); });
-  if (2 * controllers <= plan.controller_count()) return false;
+  const std::vector<VoterView> voters = plan.dynamic_voters ? view->voters() : std::vector<VoterView>{};
+  const auto controllers = std::ranges::count_if(servers, [&](const ServerNode& one) {
+    return one.plan->is_controller && is_up(one) && (!plan.dynamic_voters || is_voter(one, voters));
+  });
+  const std::int64_t all = plan.dynamic_voters ? static_cast<std::int64_t>(voters.size()) : plan.controller_count();
+  if (2 * controllers <= all) return false;
   for (const TopicPlan& topic : plan.topics) {
     const auto wanted =
         parse_quantity(plan.topic_value(topic.name, "min.insync.replicas", "min.insync.replicas").value_or("1"), Unit::count);

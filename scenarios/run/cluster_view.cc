@@ -14,6 +14,14 @@ NodeId NewestView::active_controller() const {
   return leader;
 }
 
+std::vector<VoterView> NewestView::voters() const {
+  const NodeId leader = active_controller();
+  for (const NodeInsight* node : live_()) {
+    if (leader != no_node && node->self().id == leader) return node->voters();
+  }
+  return {};
+}
+
 std::optional<PartitionView> NewestView::partition(std::string_view topic, std::int32_t index) const {
   const NodeInsight* newest = nullptr;
   for (const NodeInsight* node : live_()) {

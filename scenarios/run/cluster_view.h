@@ -9,8 +9,16 @@
 #include <vector>
 
 #include "base/types.h"
+#include "base/uuid.h"
 
 namespace squall::scenarios {
+
+// A voter of the metadata quorum. A disk that was replaced is another voter.
+struct VoterView {
+  NodeId id = no_node;
+  Uuid directory{};
+  bool operator==(const VoterView&) const = default;
+};
 
 struct PartitionView {
   NodeId leader = no_node;
@@ -25,6 +33,9 @@ class NodeInsight {
   // The epoch of the metadata quorum, and the leader in it if it is known.
   [[nodiscard]] virtual LeaderEpoch quorum_epoch() const = 0;
   [[nodiscard]] virtual NodeId quorum_leader() const = 0;
+  // Who votes, as far as the node's log says; and which voter the node is, if it is one.
+  [[nodiscard]] virtual std::vector<VoterView> voters() const { return {}; }
+  [[nodiscard]] virtual VoterView self() const { return {}; }
   // One past the last metadata record that its image holds.
   [[nodiscard]] virtual Offset metadata_end() const = 0;
   // Nothing: its image has no such partition.
@@ -36,6 +47,8 @@ class ClusterView {
   virtual ~ClusterView() = default;
   // `no_node` while nobody knows of one.
   [[nodiscard]] virtual NodeId active_controller() const = 0;
+  // By id; of who leads the quorum. Empty while nobody is known to.
+  [[nodiscard]] virtual std::vector<VoterView> voters() const { return {}; }
   // Nothing while nobody knows of the partition.
   [[nodiscard]] virtual std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const = 0;
 };
@@ -48,6 +61,7 @@ class NewestView final : public ClusterView {
  public:
   explicit NewestView(LiveInsights live) : live_{std::move(live)} {}
   [[nodiscard]] NodeId active_controller() const override;
+  [[nodiscard]] std::vector<VoterView> voters() const override;
   [[nodiscard]] std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const override;
 
  private:

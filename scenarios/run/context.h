@@ -1,6 +1,7 @@
 // What the parts of one run share. Belongs to the runner; everything in it is used from its thread alone.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -39,6 +40,7 @@ struct ServerNode {
   bool wanted = true;                    // the supervisor starts it again when its process ends
   bool dir_failed = false;               // a log directory is offline since its last start
   bool metadata_damaged = false;         // its last start was refused for that
+  bool ever_formatted = false;           // what is formatted again is no first voter
   bool formatted = false;                // its directories have their identity; a cluster of one needs no formatting
   std::uint32_t failed_starts = 0;
   std::uint32_t unasked_ends = 0;  // the process ended by itself
@@ -68,6 +70,7 @@ struct RunContext {
   sim::Node* control = nullptr;
   Instant begun{};        // when the topics were there: faults and workloads count from here
   bool sending = true;    // workloads go on
+  int voter_changes = 0;  // asked for, and not done
   bool stopping = false;  // clients end
   ClientId next_client = 0;
   sim::Simulation simulation;  // last: its nodes use all of the above while they are unwound
@@ -78,8 +81,12 @@ struct RunContext {
   [[nodiscard]] static bool is_up(const ServerNode& server) {
     return server.node->state() == sim::NodeState::running && !server.node->paused();
   }
-  // Whether a majority of the controllers is up, and so many in-sync replicas of each declared partition as it wants.
+  // Whether a majority of the voters is up, and so many in-sync replicas of each declared partition as it wants.
   [[nodiscard]] bool could_serve() const;
+  // Whether the server runs, and is one of the voters.
+  [[nodiscard]] static bool is_voter(const ServerNode& server, const std::vector<VoterView>& voters) {
+    return server.insight != nullptr && std::ranges::find(voters, server.insight->self()) != voters.end();
+  }
   void settle_clients() {
     for (const auto& one : clients) {
       if (one->settle) one->settle();

@@ -76,6 +76,9 @@ void FaultScheduler::strike_node(const FaultSpec& spec, sim::Node& node, Random&
     case FaultKind::power_cut:
     case FaultKind::restart:
     case FaultKind::wipe: return go_down(spec, node, random, into);
+    case FaultKind::add_voter:
+    case FaultKind::remove_voter:
+    case FaultKind::replace_voter: return change_voters(spec, node, random, into);
     case FaultKind::clock_drift:
     case FaultKind::clock_jump: return strike_clock(spec, node, random, into);
     default: return strike_disk(spec, node, random, into);

@@ -72,6 +72,9 @@ class FaultScheduler final : private Roles {
   void strike_clock(const FaultSpec& spec, sim::Node& node, Random& random, std::vector<Strike>& into);
   void strike_link(const FaultSpec& spec, sim::Node& from, sim::Node& to, Random& random, std::vector<Strike>& into);
   void go_down(const FaultSpec& spec, sim::Node& node, Random& random, std::vector<Strike>& into);
+  // voter_changes.cc
+  void change_voters(const FaultSpec& spec, sim::Node& node, Random& random, std::vector<Strike>& into);
+  void lose_voter_disk(ServerNode& server, Duration lasts, std::vector<Strike>& into);
   void storm(const FaultSpec& spec, Random& random, std::vector<Strike>& into);
   // Runs `undo` after `lasts`, unless everything was healed before.
   void later(Duration lasts, std::function<void()> undo);

@@ -11,7 +11,8 @@ void place_in_cluster(const Plan& plan, const ServerPlan& server, broker::Config
   std::string voters;
   for (const ServerPlan& other : plan.servers) {
     if (!other.is_controller) continue;
-    voters = joined(std::move(voters), fmt::format("{}@{}:{}", other.id.value(), other.name, controller_port));
+    const std::string address = fmt::format("{}:{}", other.name, controller_port);
+    voters = joined(std::move(voters), plan.dynamic_voters ? address : fmt::format("{}@{}", other.id.value(), address));
   }
   std::string listeners;
   if (server.is_broker) listeners = fmt::format("PLAINTEXT://{}:{}", server.name, broker_port);
@@ -19,7 +20,7 @@ void place_in_cluster(const Plan& plan, const ServerPlan& server, broker::Config
     listeners = joined(std::move(listeners), fmt::format("CONTROLLER://{}:{}", server.name, controller_port));
   }
   values["listeners"] = listeners;
-  values["controller.quorum.voters"] = voters;
+  values[plan.dynamic_voters ? "controller.quorum.bootstrap.servers" : "controller.quorum.voters"] = voters;
   if (server.rack > 0) values["broker.rack"] = fmt::format("rack-{}", server.rack);
 }
 

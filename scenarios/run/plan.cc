@@ -103,7 +103,8 @@ std::vector<ServerPlan> lay_out(const ClusterSpec& cluster) {
 
 // What a parameter of a drawn fault names; in a cluster every server may be struck, and every link.
 std::string_view drawn_target(const ParameterInfo& parameter, bool cluster) {
-  if (!cluster || parameter.kind == ParameterKind::client) return parameter.fallback;
+  if (!cluster || parameter.kind == ParameterKind::client || parameter.fallback.contains("controller"))
+    return parameter.fallback;
   return parameter.name == "from" ? "any.node" : "any.server";
 }
 
@@ -154,6 +155,14 @@ std::optional<std::string> Plan::topic_value(std::string_view topic, std::string
   return broker_value(broker_key);
 }
 
+std::vector<const ServerPlan*> Plan::first_voters() const {
+  std::vector<const ServerPlan*> voters;
+  for (const ServerPlan& server : servers) {
+    if (server.is_controller && static_cast<std::int64_t>(voters.size()) < initial_voters) voters.push_back(&server);
+  }
+  return voters;
+}
+
 std::int16_t Plan::replication_of(std::string_view topic) const {
   const auto found = std::ranges::find(topics, topic, &TopicPlan::name);
   return found == topics.end() ? std::int16_t{1} : found->replication;
@@ -168,6 +177,9 @@ Plan make_plan(const Scenario& scenario, std::uint64_t seed) {
   Plan plan;
   const Random cluster = root.fork("cluster");
   plan.servers = lay_out(scenario.cluster);
+  plan.dynamic_voters = scenario.cluster.dynamic_voters && plan.is_cluster();
+  plan.initial_voters =
+      scenario.cluster.initial_voters > 0 ? scenario.cluster.initial_voters : scenario.cluster.controller_count();
   plan.config = draw_config(scenario.cluster.config, cluster.fork("config"));
   plan.broker_config = draw_config(scenario.cluster.broker_config, cluster.fork("broker_config"));
   plan.controller_config = draw_config(scenario.cluster.controller_config, cluster.fork("controller_config"));

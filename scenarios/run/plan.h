@@ -74,6 +74,8 @@ struct WorkloadPlan {
 
 struct Plan {
   std::vector<ServerPlan> servers;  // brokers first
+  bool dynamic_voters = false;
+  std::int64_t initial_voters = 0;  // how many controllers, the first ones, vote from the beginning
   DrawnConfig config;               // of all servers
   DrawnConfig broker_config;        // of brokers; wins over `config`
   DrawnConfig controller_config;    // of controllers; likewise
@@ -88,6 +90,8 @@ struct Plan {
   [[nodiscard]] bool is_cluster() const { return servers.size() > 1; }
   [[nodiscard]] std::int64_t broker_count() const;
   [[nodiscard]] std::int64_t controller_count() const;
+  // The controllers that vote from the beginning.
+  [[nodiscard]] std::vector<const ServerPlan*> first_voters() const;
   // A controller that is no broker has one disk, whatever the brokers have.
   [[nodiscard]] std::int64_t disks_of(const ServerPlan& server) const { return server.is_broker ? disks : 1; }
   // What the scenario sets for brokers, or for this topic; nothing if it leaves the default.

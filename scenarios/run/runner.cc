@@ -53,6 +53,7 @@ class Runner {
     if (!stopped_) liveness();
     if (!stopped_) end_workloads();
     if (!stopped_) sweep();
+    if (!stopped_ && run_.plan.dynamic_voters) settle_voters();
     if (!stopped_) stop_everything();
     if (!stopped_) run_.checks.finish(run_.now());
     return result();
@@ -207,6 +208,21 @@ class Runner {
     if (!swept && !stopped_) {
       run_.checks.availability().never_worked(run_.checks.history().partition(run_.partitions.front()), run_.now());
     }
+  }
+
+  // What was asked for came about, and all nodes know the same voters.
+  void settle_voters() {
+    const auto agreed = [this] {
+      const std::vector<VoterView> voters = run_.view->voters();
+      return run_.voter_changes == 0 && !voters.empty() && std::ranges::all_of(run_.servers, [&](const ServerNode& one) {
+               return one.insight == nullptr || one.insight->voters() == voters;
+             });
+    };
+    if (run_phase("voters settle", run_.now() + stop_limit, agreed) || stopped_) return;
+    run_.checks.report({"voters_agree",
+                        run_.voter_changes > 0 ? "a change of voters never came about, though nothing is in its way any more"
+                                               : "the nodes do not agree on who votes",
+                        run_.now()});
   }
 
   void stop_servers(const std::function<bool(const ServerPlan&)>& which) {

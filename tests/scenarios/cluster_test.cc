@@ -63,6 +63,12 @@ TEST(NodeConfig, EachNodeOfAClusterHasItsRolesListenersAndTheVoters) {
   EXPECT_EQ(controller.at("node.id"), "101");
   EXPECT_EQ(controller.at("listeners"), "CONTROLLER://controller-1:9093");
   EXPECT_EQ(controller.at("log.dirs"), "/data1") << "controllers have one disk";
+  const Plan dynamic = plan_of("brokers = 1\ncontrollers = 3\nvoters = \"dynamic\"\ninitial_voters = 2\n");
+  EXPECT_EQ(node_values(dynamic, dynamic.servers[0]).at("controller.quorum.bootstrap.servers"),
+            "controller-1:9093,controller-2:9093,controller-3:9093");
+  EXPECT_FALSE(node_values(dynamic, dynamic.servers[1]).contains("controller.quorum.voters"));
+  ASSERT_EQ(dynamic.first_voters().size(), 2U);
+  EXPECT_EQ(dynamic.first_voters()[1]->id, NodeId{102});
   const Plan combined = plan_of("brokers = 2\ncontrollers = 1\ncombined = true\n");
   EXPECT_EQ(node_values(combined, combined.servers[0]).at("listeners"), "PLAINTEXT://broker-1:9092,CONTROLLER://broker-1:9093");
   EXPECT_EQ(node_values(combined, combined.servers[1]).at("listeners"), "PLAINTEXT://broker-2:9092");

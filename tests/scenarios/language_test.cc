@@ -123,6 +123,9 @@ TEST(Language, RefusesClustersThatCannotBe) {
   const std::pair<std::string, std::string_view> rows[] = {
       {"brokers = 3\n", "x.toml:7:11: cluster.brokers: needs `controllers` for more than one broker"},
       {"brokers = 65\ncontrollers = 3\n", "must be at most 64"},
+      {"voters = \"dynamic\"\n", "cluster.voters: needs `controllers`"},
+      {"brokers = 1\ncontrollers = 3\ninitial_voters = 2\n", "needs voters = \"dynamic\""},
+      {"brokers = 1\ncontrollers = 3\nvoters = \"dynamic\"\ninitial_voters = 4\n", "must be at most 3"},
       {"brokers = 0\n", "must be at least 1"},
       {"brokers = 3\ncontrollers = 10\n", "must be at most 9"},
       {"brokers = 3\ncombined = true\n", "cluster.combined: needs `controllers`"},
@@ -193,6 +196,13 @@ TEST(Language, RefusesNodesThatAClusterDoesNotHave) {
 TEST(Language, RefusesMoreReplicasThanBrokers) {
   EXPECT_EQ(error_of("title = \"t\"\n[[topic]]\nname = \"orders\"\nreplication = 3\n"),
             "x.toml:4:15: topic \"orders\".replication: must be at most 1, the number of brokers");
+}
+
+TEST(Language, ChangesVotersOnlyWhereTheLogKeepsThem) {
+  for (const std::string change : {"add_voter", "remove_voter", "replace_voter"}) {
+    EXPECT_THAT(error_of(with("[[fault]]\nat = \"1s\"\n" + change + " = { node = \"controller.1\" }\n")),
+                HasSubstr(change + ": needs voters = \"dynamic\" in [cluster]"));
+  }
 }
 
 TEST(Language, RefusesFaultsThatNeverFireOrDoNothing) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/broker_state.h"
 #include "broker/controller_handlers/controller_handlers.h"
@@ -209,7 +210,7 @@ std::expected<void, StartError> join_cluster(BrokerState& state) {
   if (!state.lifecycle->wait_until_caught_up(end_of_time)) return not_joined(state);
   load_partitions(state);
   state.lifecycle->set_ready();
-  if (!state.lifecycle->wait_until_unfenced(end_of_time)) return not_joined(state);
+  if (!state.lifecycle->wait_until_unfenced(end_of_time) || state.stop_asked) return not_joined(state);
   return {};
 }
 
@@ -226,19 +227,7 @@ std::expected<void, StartError> open_metrics(BrokerState& state) {
   return {};
 }
 
-std::int64_t broker_epoch(const BrokerState& state) { return state.lifecycle ? state.lifecycle->broker_epoch() : -1; }
-
-}  // namespace
-
-Broker::Broker(runtime::World& world, BrokerConfig config) : state_{std::make_shared<BrokerState>(world, std::move(config))} {}
-
-Broker::~Broker() = default;
-
-std::expected<void, StartError> Broker::start() {
-  BrokerState& state = *state_;
-  SQUALL_ASSERT(state.server == nullptr, "a broker is started once");
-  Random incarnations = state.world.fork_random("incarnation");
-  state.incarnation = Uuid::random(incarnations);
+std::expected<void, StartError> start_parts(BrokerState& state) {
   if (auto done = open_logs(state); !done) return done;
   state.server = std::make_unique<Server>(state, ListenerKind::broker);
   state.controller_server = std::make_unique<Server>(state, ListenerKind::controller);
@@ -255,9 +244,10 @@ std::expected<void, StartError> Broker::start() {
   state.lifecycle_channel = open_channel(state, std::min(request_timeout, heartbeat_timeout));
   state.replication_channel = open_channel(state, request_timeout);
   if (auto done = open_metrics(state); !done) return done;
+  if (state.stop_asked) return not_joined(state);
   broker::start(*state.control_plane);
   state.controller_server->start();
-  if (!state.config.controller_listeners.empty()) announce_controller(state_);
+  if (!state.config.controller_listeners.empty()) announce_controller(state.shared_from_this());
   if (state.config.is_broker) {
     if (auto joined = join_cluster(state); !joined) return joined;
   }
@@ -270,9 +260,43 @@ std::expected<void, StartError> Broker::start() {
   return {};
 }
 
+// Who is starting gives up at the next thing that it would wait for.
+void end_start(BrokerState& state) {
+  if (!state.starting) return;
+  if (state.lifecycle_channel) state.lifecycle_channel->stop();
+  if (state.lifecycle) state.lifecycle->stop();
+  while (state.starting) (void)state.start_ended.wait();
+}
+
+std::int64_t broker_epoch(const BrokerState& state) { return state.lifecycle ? state.lifecycle->broker_epoch() : -1; }
+
+}  // namespace
+
+Broker::Broker(runtime::World& world, BrokerConfig config) : state_{std::make_shared<BrokerState>(world, std::move(config))} {}
+
+Broker::~Broker() = default;
+
+std::expected<void, StartError> Broker::start() {
+  BrokerState& state = *state_;
+  SQUALL_ASSERT(state.server == nullptr && !state.starting, "a broker is started once");
+  if (state.stop_asked) return not_joined(state);
+  Random incarnations = state.world.fork_random("incarnation");
+  state.incarnation = Uuid::random(incarnations);
+  state.starting = true;
+  auto started = start_parts(state);
+  state.starting = false;
+  state.start_ended.wake_all();
+  return started;
+}
+
 void Broker::stop() {
   BrokerState& state = *state_;
-  if (state.stopping || state.server == nullptr) return;
+  if (std::exchange(state.stop_asked, true)) return;
+  end_start(state);
+  if (state.server == nullptr) {
+    state.stopping = true;
+    return state.failure_waiters.wake_all();
+  }
   const Duration grace = state.config.milliseconds("squall.shutdown.grace.ms");
   // Who cannot go on has nothing to wait for: its log, or the controller's, does not work any more.
   if (state.lifecycle && !state.failure && state.config.boolean("controlled.shutdown.enable")) {

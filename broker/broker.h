@@ -44,9 +44,9 @@ class Broker {
   Broker& operator=(const Broker&) = delete;
 
   // May wait. Formats empty log directories, recovers the logs, replays the metadata, opens the listeners. When it returns,
-  // clients are served.
+  // clients are served. Fails, too, when `stop` comes meanwhile.
   [[nodiscard]] std::expected<void, StartError> start();
-  // May wait. Accepts nothing new, lets requests in flight finish for at most `squall.shutdown.grace.ms`, closes the
+  // May wait. At any time, also while `start` waits for its cluster in another fiber. Accepts nothing new, lets requests in flight finish for at most `squall.shutdown.grace.ms`, closes the
   // connections, flushes and checkpoints the logs and marks the directories clean. Does nothing the second time.
   void stop();
   // Waits until the broker cannot go on by itself (all log directories have failed), then says why; empty after `stop`.

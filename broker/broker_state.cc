@@ -11,6 +11,7 @@ BrokerState::BrokerState(runtime::World& its_world, BrokerConfig its_config)
       fetch_sessions{static_cast<std::size_t>(config.integer("max.incremental.fetch.session.cache.slots")),
                      its_world.fork_random("fetch-sessions")},
       producer_ids{its_world},
+      start_ended{its_world},
       failure_waiters{its_world} {}
 
 TopicConfig BrokerState::topic_config(std::string_view topic) const {

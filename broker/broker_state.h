@@ -76,6 +76,9 @@ struct BrokerState : std::enable_shared_from_this<BrokerState> {
   protocol::Compressor compressor;                // for recompression; never held across a wait
   std::shared_ptr<MetricsServer> metrics_server;  // null: none
 
+  bool starting = false;    // `Broker::start` has not returned
+  bool stop_asked = false;  // who still starts gives up
+  runtime::WaitQueue start_ended;
   bool stopping = false;
   WatchList stop_watchers;  // long polls end when the broker stops
   std::optional<std::string> failure;

@@ -85,6 +85,7 @@ void Node::launch() {
   NodeWorld& world = *worlds_.back();
   state_ = NodeState::running;
   stop_handler_ = nullptr;
+  stopping_ = false;
   cores_.clear(simulation_.now());
   note(world, NodeChange::started, incarnation_);
   main_ = world.spawn(process_, [this, &world] {
@@ -115,6 +116,7 @@ LeakReport Node::count_leaks(const NodeWorld& world) const {
 
 void Node::request_stop() {
   if (state_ != NodeState::running) return;
+  if (std::exchange(stopping_, stop_handler_ || stopping_)) return;
   if (stop_handler_) {
     world().spawn("stop", std::exchange(stop_handler_, nullptr));
   } else {

@@ -170,6 +170,7 @@ class Node {
   std::string_view process_;
   ProcessFunction function_;
   std::move_only_function<void()> stop_handler_;
+  bool stopping_ = false;  // the handler has been called
   LeakReport leaks_;
   FaultId pause_fault_ = 0;
   FaultId cpu_fault_ = 0;

@@ -123,7 +123,12 @@ int serve(BrokerConfig config, const Arguments& arguments) {
   int code = 0;
   world.run([&] {
     Broker broker{world, std::move(config)};
+    auto stopper = squall::runtime::start_task(world, "stop", [&] {
+      world.wait_for_stop();
+      broker.stop();
+    });
     if (const auto started = broker.start(); !started) {
+      if (world.stop_requested()) return (void)stopper.join();
       code = complain(started.error().code, started.error().message);
       return;
     }
@@ -133,8 +138,7 @@ int serve(BrokerConfig config, const Arguments& arguments) {
         world.request_stop();
       }
     });
-    world.wait_for_stop();
-    broker.stop();
+    (void)stopper.join();
     (void)watcher.join();
   });
   return code;

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "broker/format.h"
 #include "broker/handlers/handler.h"
 #include "protocol/error_code.h"
 #include "protocol/messages/api_versions.h"
@@ -456,6 +457,39 @@ TEST_F(BrokerTest, ACleanStopLeavesNothingOpenAndNothingToRecover) {
     ASSERT_TRUE(response);
     EXPECT_EQ(response->responses.at(0).partitions.at(0).high_watermark, 3);
   });
+}
+
+// It stood for as long as nobody answered, and left its fibers behind when it was stopped.
+TEST_F(BrokerTest, AStopReachesABrokerThatStillWaitsForItsCluster) {
+  bool failed = false;
+  broker_node->start("broker", [&](runtime::World& world) {
+    auto parsed = broker_config_from({{"process.roles", "broker"},
+                                      {"node.id", "1"},
+                                      {"listeners", "PLAINTEXT://broker:9092"},
+                                      {"controller.listener.names", "CONTROLLER"},
+                                      {"controller.quorum.voters", "101@client:9093"},
+                                      {"log.dirs", "/data"}});
+    ASSERT_TRUE(parsed.has_value()) << parsed.error();
+    ASSERT_TRUE(format_node(world, parsed->config, {.cluster_id = Uuid{7, 7}.to_string()}));
+    Broker broker{world, std::move(parsed->config)};
+    bool stopped = false;
+    runtime::WaitQueue ended{world};
+    broker_node->set_stop_handler([&] {
+      broker.stop();
+      stopped = true;
+      ended.wake_all();
+    });
+    failed = !broker.start();
+    while (!stopped) (void)ended.wait();
+  });
+  simulation.run_for(5s);
+  EXPECT_FALSE(failed);
+  broker_node->request_stop();
+  simulation.run_for(10s);
+  EXPECT_TRUE(failed);
+  EXPECT_EQ(broker_node->state(), sim::NodeState::off);
+  EXPECT_EQ(broker_node->leaks().fibers, 0U);
+  EXPECT_EQ(broker_node->leaks().files, 0U);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "broker/broker_state.h"
 #include "broker/replication_shell.h"
@@ -134,14 +135,10 @@ std::expected<std::shared_ptr<log::Log>, StartError> open_log(BrokerState& state
 
 }  // namespace
 
-raft::Records first_records() {
-  const auto level = [](std::string_view name, std::int16_t value) {
-    protocol::FeatureLevelRecord record;
-    record.name = name;
-    record.feature_level = value;
-    return protocol::MetadataRecord{std::move(record)};
-  };
-  return {level(raft::metadata_version_feature, raft::metadata_version_max)};
+raft::Records first_records(const BrokerConfig& config) {
+  const std::map<std::string, std::int16_t> features{{std::string{raft::metadata_version_feature}, raft::metadata_version_max},
+                                                     {std::string{raft::elr_version_feature}, 1}};
+  return raft::bootstrap_records(features, BrokerConfigSchema{config});
 }
 
 std::expected<std::unique_ptr<ControlPlane>, StartError> open_control_plane(BrokerState& state) {
@@ -158,7 +155,7 @@ std::expected<std::unique_ptr<ControlPlane>, StartError> open_control_plane(Brok
     if (!bootstrap) return failed(ExitCode::corrupt_metadata, bootstrap.error());
     raft::ControllerNodeOptions options;
     options.settings = controller_settings(state);
-    options.bootstrap = *bootstrap ? std::move(**bootstrap) : first_records();
+    options.bootstrap = *bootstrap ? std::move(**bootstrap) : first_records(state.config);
     options.on_failure = [&state](std::string reason) { state.fail(std::move(reason)); };
     plane->controller = std::make_unique<raft::ControllerNode>(state.world, *plane->quorum, plane->schema, std::move(options));
   }

@@ -158,6 +158,12 @@ std::expected<raft::Records, std::string> format_records(const BrokerConfig& con
                       kraft->second));
     }
   }
+  // As in Kafka, clusters begin with eligible leader replicas from 4.1 on (KIP-966).
+  constexpr std::int16_t first_with_eligible_replicas = 26;
+  const auto version = levels.find(std::string{raft::metadata_version_feature});
+  if (version == levels.end() || version->second >= first_with_eligible_replicas) {
+    levels.try_emplace(std::string{raft::elr_version_feature}, 1);
+  }
   return raft::bootstrap_records(levels, BrokerConfigSchema{config});
 }
 

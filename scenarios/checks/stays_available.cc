@@ -56,6 +56,24 @@ void StaysAvailable::possible(bool is, Instant at) {
   possible_ = is;
 }
 
+void StaysAvailable::controlled(bool is, bool could, Instant at) {
+  if (uncontrolled_since_ && could) {
+    const Duration lasted = at - *uncontrolled_since_;
+    const bool told = bounds_.controller_failover && longest_failover_ > *bounds_.controller_failover;
+    longest_failover_ = std::max(longest_failover_, lasted);
+    if (is) count();
+    if (bounds_.controller_failover && !told && longest_failover_ > *bounds_.controller_failover) {
+      violated(at, fmt::format("there was no active controller for {}, but at most {} is expected", show(lasted),
+                               show(*bounds_.controller_failover)));
+    }
+  }
+  if (is || !could) {
+    uncontrolled_since_.reset();
+  } else if (!uncontrolled_since_) {
+    uncontrolled_since_ = at;
+  }
+}
+
 void StaysAvailable::works(const PartitionHistory& partition, Instant at) {
   const Duration after = at - healed_at_.value_or(at);
   available_after_ = std::max(available_after_, after);

@@ -13,6 +13,7 @@ struct AvailabilityBounds {
   std::optional<Duration> after_heal;
   std::optional<Duration> latency_max;
   std::optional<Duration> unavailable_max;
+  std::optional<Duration> controller_failover;
 };
 
 class StaysAvailable final : public Check {
@@ -30,6 +31,10 @@ class StaysAvailable final : public Check {
   // were has no bound at all.
   void possible(bool is, Instant at);
 
+  // Whether there is an active controller that is up; `could` says whether enough controllers are up to have one. Asked again
+  // and again: an absence counts from the first time that it is seen.
+  void controlled(bool is, bool could, Instant at);
+
   // All faults are lifted.
   void healed(Instant at) { healed_at_ = at; }
   // After the heal the partition took a write and showed it to a reader.
@@ -39,6 +44,7 @@ class StaysAvailable final : public Check {
 
   [[nodiscard]] Duration longest_latency() const { return longest_latency_; }
   [[nodiscard]] Duration longest_gap() const { return longest_gap_; }
+  [[nodiscard]] Duration longest_failover() const { return longest_failover_; }
   [[nodiscard]] Duration available_after() const { return available_after_; }
 
  private:
@@ -49,6 +55,8 @@ class StaysAvailable final : public Check {
   Instant possible_since_{};
   Duration longest_latency_{};
   Duration longest_gap_{};
+  std::optional<Instant> uncontrolled_since_;
+  Duration longest_failover_{};
   Duration available_after_{};
 };
 

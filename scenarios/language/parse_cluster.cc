@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/events.h"
 #include "scenarios/language/parse_internal.h"
 
 namespace squall::scenarios {
@@ -74,6 +75,52 @@ void parse_voters(Section& section, ClusterSpec& into) {
   }
 }
 
+// "3", "2..5", ">= 2" or "<= 5", into bounds.
+bool read_count_bounds(std::string_view text, std::int64_t& least, std::int64_t& most) {
+  const auto number = [](std::string_view part) { return parse_quantity(part, Unit::count); };
+  const auto skip = [](std::string_view part) { return part.substr(std::min(part.find_first_not_of(' '), part.size())); };
+  std::string_view low = text;
+  std::string_view high = text;
+  if (text.starts_with(">=")) {
+    low = skip(text.substr(2));
+    high = "";
+  } else if (text.starts_with("<=")) {
+    low = "";
+    high = skip(text.substr(2));
+  } else if (const std::size_t dots = text.find(".."); dots != std::string_view::npos) {
+    low = text.substr(0, dots);
+    high = text.substr(dots + 2);
+  }
+  const auto first = number(low.empty() ? "0" : low);
+  if (!first) return false;
+  least = *first;
+  if (high.empty()) return true;
+  const auto last = number(high);
+  if (last) most = *last;
+  return last && least <= most;
+}
+
+void parse_expected_events(Section section, std::vector<EventExpectation>& into) {
+  std::vector<std::string_view> names;
+  for (const runtime::EventName event : runtime::all_events()) names.push_back(runtime::to_string(event));
+  for (const auto& [key, node] : section.raw()) {
+    section.know(key.str());
+    const auto event = runtime::event_named(key.str());
+    if (!event) {
+      section.fail(key.str(), fmt::format("\"{}\" is no event{}", key.str(), suggestion(key.str(), names)));
+      continue;
+    }
+    EventExpectation expected{.event = *event};
+    const std::string text = node.is_string()    ? node.as_string()->get()
+                             : node.is_integer() ? fmt::format("{}", node.as_integer()->get())
+                                                 : "";
+    if (text.empty() || !read_count_bounds(text, expected.least, expected.most)) {
+      section.fail(key.str(), "must be a count, or bounds of one such as \">= 2\", \"<= 5\" or \"2..5\"");
+    }
+    into.push_back(expected);
+  }
+}
+
 }  // namespace
 
 ConfigEntries parse_config(Section& owner, std::string_view name, std::vector<std::pair<std::string, Place>>* places) {
@@ -129,14 +176,14 @@ TopicSpec parse_topic(Section section) {
 }
 
 void parse_expect(Section section, ExpectSpec& into) {
-  const auto bound = [&](std::string_view key, std::optional<Value>& target) {
+  const auto bound = [&](std::string_view key, std::optional<Value>& target, char sign = '<') {
     const toml::node* node = section.node(key);
     if (node == nullptr) return;
     std::string text = node->is_string() ? node->as_string()->get() : "";
-    if (text.starts_with("<")) text.erase(0, 1);
+    if (text.starts_with(sign)) text.erase(0, 1);
     auto value = Value::parse(text, Unit::duration);
     if (!value || !value->is_fixed()) {
-      section.fail(key, value ? std::string{"must be one bound such as \"< 5s\""} : value.error());
+      section.fail(key, value ? fmt::format("must be one bound such as \"{} 5s\"", sign) : value.error());
       return;
     }
     target = std::move(*value);
@@ -144,6 +191,12 @@ void parse_expect(Section section, ExpectSpec& into) {
   bound("available_after_heal", into.available_after_heal);
   bound("produce_latency_max", into.produce_latency_max);
   bound("unavailable_max", into.unavailable_max);
+  bound("controller_failover", into.controller_failover);
+  bound("produce_latency_min", into.produce_latency_min, '>');
+  bound("unavailable_min", into.unavailable_min, '>');
+  if (const toml::table* events = section.table("events")) {
+    parse_expected_events(Section{*events, "expect.events", section.errors()}, into.events);
+  }
   into.acked_min = section.integer("acked_min", {0, INT64_MAX}).value_or(into.acked_min);
   into.read_min = section.integer("read_min", {0, INT64_MAX}).value_or(into.read_min);
   into.faults_min = section.integer("faults_min", {0, INT64_MAX}).value_or(into.faults_min);

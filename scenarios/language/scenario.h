@@ -151,10 +151,21 @@ struct SwarmSpec {
   std::vector<FaultKind> kinds;
 };
 
+// How often an event is to happen between the begin of the workloads and the heal.
+struct EventExpectation {
+  runtime::EventName event{};
+  std::int64_t least = 0;  // else the run has not shown what it is for
+  std::int64_t most = INT64_MAX;
+};
+
 struct ExpectSpec {
   std::optional<Value> available_after_heal;  // the first write and read after the heal, within this
   std::optional<Value> produce_latency_max;   // acknowledged within this, from send to answer
   std::optional<Value> unavailable_max;       // the longest time between two acknowledgements of a produce workload
+  std::optional<Value> controller_failover;   // the longest time without an active controller
+  std::optional<Value> produce_latency_min;   // gates: the faults must have been felt
+  std::optional<Value> unavailable_min;
+  std::vector<EventExpectation> events;
   std::int64_t acked_min = 1;                 // gates: an empty run cannot pass
   std::int64_t read_min = 1;
   std::int64_t faults_min = -1;     // that hit; -1: one, if the run has any

@@ -55,6 +55,7 @@ void write_times(JsonWriter& json, const RunResult& result) {
   json.key("mean_s").seconds(result.mean_latency.count());
   json.key("longest_s").seconds(result.longest_latency.count());
   json.key("unavailable_s").seconds(result.longest_gap.count());
+  json.key("failover_s").seconds(result.longest_failover.count());
   json.key("available_after_heal_s").seconds(result.available_after_heal.count());
   json.end_object();
 }

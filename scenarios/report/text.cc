@@ -61,6 +61,9 @@ std::string counts(const RunResult& result, const ReportOptions& options) {
   text += fmt::format("  faults         {} injected, {} changed something\n", result.faults.size(), result.faults_that_hit);
   text += fmt::format("  latency        {} mean, {} longest; longest time without an acknowledgement {}\n",
                       show(result.mean_latency), show(result.longest_latency), show(result.longest_gap));
+  if (result.longest_failover.count() > 0) {
+    text += fmt::format("  controllers    longest time without an active one {}\n", show(result.longest_failover));
+  }
   if (result.available_after_heal.count() > 0) {
     text += fmt::format("  available      {} after the heal, every partition\n", show(result.available_after_heal));
   }

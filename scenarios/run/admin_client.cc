@@ -34,6 +34,7 @@ class AdminClient {
       do_one(plan_.operations[random_.below(plan_.operations.size())]);
     }
     // What is still there must be what was acknowledged.
+    if (run_.plan.is_cluster()) wait_for_the_news();
     for (int attempt = 0; attempt < 20 && !describe(); ++attempt) pause(std::chrono::milliseconds{250});
     admin_.close();
   }
@@ -224,6 +225,19 @@ class AdminClient {
     lookup.at = run_.now();
     run_.checks.looked_up(lookup);
     succeeded();
+  }
+
+  // Until every broker knows what the controller had written when the last change was done: a broker that was frozen or cut
+  // off until the heal answers at once, from the metadata that it had before.
+  void wait_for_the_news() {
+    constexpr Duration patience = std::chrono::seconds{20};
+    const Instant limit = world_.now() + patience;
+    std::optional<Offset> end;
+    while (world_.now() < limit) {
+      if (!end) end = run_.metadata_written();
+      if (end && run_.brokers_have_heard(*end)) return;
+      pause(std::chrono::milliseconds{50});
+    }
   }
 
   // Compares what the cluster lists with what was acknowledged. False if it did not answer. A broker among several may not

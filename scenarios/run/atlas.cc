@@ -53,11 +53,24 @@ std::optional<PartitionView> Atlas::seen(PartitionId id) {
 }
 
 bool Atlas::another_is_clean(PartitionId id, const PartitionView& partition, NodeId struck, Instant now) const {
-  return std::ranges::any_of(partition.in_sync, [&](NodeId replica) {
-    if (replica == struck) return false;
-    const auto harmed = unclean_.find({id, replica});
-    return harmed == unclean_.end() || (harmed->second && now >= *harmed->second + stale_for);
-  });
+  const auto clean = [&](NodeId replica) { return replica != struck && is_clean(id, replica, now); };
+  return std::ranges::any_of(partition.in_sync, clean) || std::ranges::any_of(partition.eligible, clean);
+}
+
+bool Atlas::is_clean(PartitionId id, NodeId replica, Instant now) const {
+  const auto harmed = unclean_.find({id, replica});
+  return harmed == unclean_.end() || (harmed->second && now >= *harmed->second + stale_for);
+}
+
+void Atlas::look(Instant now) {
+  for (const auto& [replica, served] : unclean_) {
+    const auto& [id, server] = replica;
+    if (served || damaged_.contains(id) || excused_until_[server].contains(id)) continue;
+    const auto partition = seen(id);
+    if (!partition || another_is_clean(id, *partition, no_node, now)) continue;
+    excuse(id, floors_[replica]);
+    excused_until_[server].insert(id);
+  }
 }
 
 void Atlas::lose_metadata_with(NodeId server) {
@@ -97,6 +110,7 @@ void Atlas::struck(Harm harm, NodeId server, Instant now) {
     const bool gone = harm == Harm::stored || damaged_.contains(id);
     const std::int64_t floor = gone ? 0 : promised(history, now);
     unclean_[{id, server}] = std::nullopt;
+    floors_[{id, server}] = floor;
     if (partition && !damaged_.contains(id) && another_is_clean(id, *partition, server, now)) continue;
     excuse(id, floor);
     if (damaged_.contains(id)) continue;

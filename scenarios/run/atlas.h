@@ -56,6 +56,9 @@ class Atlas {
   void damaged(NodeId server);
   // The server serves again.
   void recovered(NodeId server, Instant now);
+  // Looks whom the controllers count on now. Where all those have been struck and have not returned, nobody clean may lead, even
+  // if clean replicas live: they left the set of the in-sync while it still held one that had lost its memory.
+  void look(Instant now);
   // Flushes may be late from now until `until`: the disk or the processor is slow, or stands still.
   void slowed(Instant now, Instant until);
   // Syncs failed: what a policy by time promised is void from here back.
@@ -67,6 +70,7 @@ class Atlas {
   using Replica = std::pair<PartitionId, NodeId>;
 
   [[nodiscard]] std::optional<PartitionView> seen(PartitionId id);
+  [[nodiscard]] bool is_clean(PartitionId id, NodeId replica, Instant now) const;
   [[nodiscard]] bool another_is_clean(PartitionId id, const PartitionView& partition, NodeId struck, Instant now) const;
   void lose_metadata_with(NodeId server);
   void excuse(PartitionId id, std::int64_t floor) { checks_.history().partition(id).excuse(floor, end_of_time); }
@@ -80,6 +84,7 @@ class Atlas {
   Instant slow_until_{};
   std::map<PartitionId, PartitionView> last_seen_;         // for when nobody is left to ask
   std::map<Replica, std::optional<Instant>> unclean_;      // when it served again; nothing: not yet
+  std::map<Replica, std::int64_t> floors_;                 // what it had promised to keep when it was struck
   std::set<PartitionId> damaged_;                          // excused for good
   std::map<NodeId, std::set<PartitionId>> excused_until_;  // whose return ends the excuse
   std::set<NodeId> lost_controllers_;

@@ -106,12 +106,17 @@ class BrokerInsight final : public NodeInsight {
     const auto image = broker_.image();
     return image == nullptr ? no_offset : image->end_offset;
   }
+  [[nodiscard]] std::optional<Offset> written_end() const override {
+    const auto standing = broker_.standing();
+    return standing && standing->is_active_controller ? std::optional{standing->log_end} : std::nullopt;
+  }
   [[nodiscard]] std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const override {
     const auto image = broker_.image();
     const auto found = image == nullptr ? nullptr : image->find(topic);
     const raft::PartitionImage* partition = found == nullptr ? nullptr : found->partition(index);
     if (partition == nullptr) return std::nullopt;
-    return PartitionView{partition->leader, nodes(partition->replicas), nodes(partition->in_sync_replicas)};
+    return PartitionView{partition->leader, nodes(partition->replicas), nodes(partition->in_sync_replicas),
+                         nodes(partition->eligible_leader_replicas)};
   }
 
  private:
@@ -138,24 +143,27 @@ class ServerProcess {
     ServerNode& node = run_.servers[index_];
     main_ = world_.current_fiber();
     node.dir_failed = false;
+    node.node->set_stop_handler([this] {
+      asked_ = true;
+      broker_.stop();
+      stopped_ = true;
+      world_.unpark(main_);
+    });
     const auto started = start();
-    if (!started) {
+    if (!started && !asked_) {
       ++node.failed_starts;
       node.dir_failed = true;
       node.metadata_damaged = started.error().code == ExitCode::corrupt_metadata;
       run_.timeline.add(run_.now(), EntryKind::event, "did not start: " + started.error().message, node.node->name());
       return;
     }
-    node.serving = true;
-    run_.atlas.recovered(node.plan->id, run_.now());
-    node.node->set_stop_handler([this] {
-      broker_.stop();
-      stopped_ = true;
-      world_.unpark(main_);
-    });
+    if (started) {
+      node.serving = true;
+      run_.atlas.recovered(node.plan->id, run_.now());
+    }
     const std::string why = broker_.wait_until_failed();
     node.serving = false;
-    if (why.empty()) {
+    if (why.empty() || asked_) {
       while (!stopped_) world_.park();
       return;
     }
@@ -181,6 +189,7 @@ class ServerProcess {
   runtime::World& world_;
   const broker::BrokerConfig& config_;
   runtime::FiberId main_;
+  bool asked_ = false;  // to stop
   bool stopped_ = false;
   broker::Broker broker_;
   BrokerInsight insight_{broker_};
@@ -314,12 +323,7 @@ bool RunContext::could_serve() const {
     const auto found = std::ranges::find(servers, id, [](const ServerNode& one) { return one.plan->id; });
     return found != servers.end() && is_up(*found);
   };
-  const std::vector<VoterView> voters = plan.dynamic_voters ? view->voters() : std::vector<VoterView>{};
-  const auto controllers = std::ranges::count_if(servers, [&](const ServerNode& one) {
-    return one.plan->is_controller && is_up(one) && (!plan.dynamic_voters || is_voter(one, voters));
-  });
-  const std::int64_t all = plan.dynamic_voters ? static_cast<std::int64_t>(voters.size()) : plan.controller_count();
-  if (2 * controllers <= all) return false;
+  if (!controllers_suffice()) return false;
   for (const TopicPlan& topic : plan.topics) {
     const auto wanted =
         parse_quantity(plan.topic_value(topic.name, "min.insync.replicas", "min.insync.replicas").value_or("1"), Unit::count);
@@ -330,6 +334,32 @@ bool RunContext::could_serve() const {
     }
   }
   return true;
+}
+
+std::optional<Offset> RunContext::metadata_written() const {
+  const NodeId active = view->active_controller();
+  const auto found = std::ranges::find(servers, active, [](const ServerNode& one) { return one.plan->id; });
+  return found == servers.end() || found->insight == nullptr ? std::nullopt : found->insight->written_end();
+}
+
+bool RunContext::brokers_have_heard(Offset end) const {
+  return std::ranges::all_of(servers, [&](const ServerNode& one) {
+    return !one.plan->is_broker || !one.serving || one.insight == nullptr || one.insight->metadata_end() >= end;
+  });
+}
+
+bool RunContext::has_active_controller() const {
+  const NodeId active = view->active_controller();
+  return std::ranges::any_of(servers, [&](const ServerNode& one) { return one.plan->id == active && is_up(one); });
+}
+
+bool RunContext::controllers_suffice() const {
+  const std::vector<VoterView> voters = plan.dynamic_voters ? view->voters() : std::vector<VoterView>{};
+  const auto controllers = std::ranges::count_if(servers, [&](const ServerNode& one) {
+    return one.plan->is_controller && is_up(one) && (!plan.dynamic_voters || is_voter(one, voters));
+  });
+  const std::int64_t all = plan.dynamic_voters ? static_cast<std::int64_t>(voters.size()) : plan.controller_count();
+  return 2 * controllers > all;
 }
 
 ServerNode* server_at(RunContext& run, const sim::Node& node) {

@@ -24,6 +24,7 @@ struct PartitionView {
   NodeId leader = no_node;
   std::vector<NodeId> replicas;
   std::vector<NodeId> in_sync;
+  std::vector<NodeId> eligible{};  // out of sync, and holding all that was acknowledged (KIP-966)
 };
 
 // What one node knows, while it runs.
@@ -38,6 +39,8 @@ class NodeInsight {
   [[nodiscard]] virtual VoterView self() const { return {}; }
   // One past the last metadata record that its image holds.
   [[nodiscard]] virtual Offset metadata_end() const = 0;
+  // One past the last metadata record that was written, if the node is the active controller.
+  [[nodiscard]] virtual std::optional<Offset> written_end() const = 0;
   // Nothing: its image has no such partition.
   [[nodiscard]] virtual std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const = 0;
 };

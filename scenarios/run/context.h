@@ -87,6 +87,12 @@ struct RunContext {
   [[nodiscard]] static bool is_voter(const ServerNode& server, const std::vector<VoterView>& voters) {
     return server.insight != nullptr && std::ranges::find(voters, server.insight->self()) != voters.end();
   }
+  [[nodiscard]] bool controllers_suffice() const;    // a majority of them is up
+  [[nodiscard]] bool has_active_controller() const;  // and it is up
+  // One past the last metadata record that the active controller has written; nothing while there is none.
+  [[nodiscard]] std::optional<Offset> metadata_written() const;
+  // Whether every broker that serves has replayed metadata up to `end`.
+  [[nodiscard]] bool brokers_have_heard(Offset end) const;
   void settle_clients() {
     for (const auto& one : clients) {
       if (one->settle) one->settle();

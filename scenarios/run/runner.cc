@@ -27,7 +27,8 @@ AvailabilityBounds bounds_of(const ExpectSpec& expect) {
   const auto bound = [](const std::optional<Value>& value) {
     return value ? std::optional<Duration>{Duration{value->least()}} : std::nullopt;
   };
-  return {bound(expect.available_after_heal), bound(expect.produce_latency_max), bound(expect.unavailable_max)};
+  return {bound(expect.available_after_heal), bound(expect.produce_latency_max), bound(expect.unavailable_max),
+          bound(expect.controller_failover)};
 }
 
 class Runner {
@@ -105,11 +106,18 @@ class Runner {
         livelock_ = true;
         run_.checks.report({"time_moves", "the cluster spins: millions of steps without virtual time moving on", run_.now()});
       }
-      if (begun_ && run_.plan.is_cluster()) run_.checks.availability().possible(run_.could_serve(), run_.now());
+      if (begun_ && run_.plan.is_cluster()) look_at_cluster();
       if (options_.until && run_.now() >= Instant{*options_.until}) interrupt();
       if (options_.progress) options_.progress({phase, run_.now(), limit, run_.checks.tally()});
     }
     return done && done();
+  }
+
+  void look_at_cluster() {
+    StaysAvailable& availability = run_.checks.availability();
+    availability.possible(run_.could_serve(), run_.now());
+    run_.atlas.look(run_.now());
+    if (faulted_) availability.controlled(run_.has_active_controller(), run_.controllers_suffice(), run_.now());
   }
 
   // A fiber of the run's own client, waited for. False when `limit` came first.
@@ -158,7 +166,44 @@ class Runner {
     run_.timeline.add(run_.now(), EntryKind::phase, "the workloads begin");
     start_clients(run_);
     faults_.start();
+    const auto before = run_.timeline.counts();
+    faulted_ = true;
     run_phase("under faults", run_.begun + run_.scenario.run.duration, nullptr);
+    faulted_ = false;
+    if (stopped_) return;
+    const auto after = run_.timeline.counts();
+    const auto count = [](const auto& counts, runtime::EventName name) {
+      const auto found = counts.find(name);
+      return found == counts.end() ? 0U : found->second;
+    };
+    for (const EventExpectation& one : run_.scenario.expect.events) {
+      judge_events(one, static_cast<std::int64_t>(count(after, one.event) - count(before, one.event)));
+    }
+  }
+
+  void judge_events(const EventExpectation& expected, std::int64_t happened) {
+    if (happened > expected.most) {
+      run_.checks.report({"expected_events",
+                          fmt::format("{} happened {} times before the heal, but at most {} is expected",
+                                      runtime::to_string(expected.event), happened, expected.most),
+                          run_.now()});
+    } else if (happened < expected.least) {
+      unfelt_.push_back(fmt::format("{} happened {} times before the heal, and at least {} is expected",
+                                    runtime::to_string(expected.event), happened, expected.least));
+    }
+  }
+
+  // What the faults were to bring about, and did not.
+  void judge_effects(RunResult& result) const {
+    result.gates.insert(result.gates.end(), unfelt_.begin(), unfelt_.end());
+    const auto gate = [&](const std::optional<Value>& wanted, Duration had, std::string_view what) {
+      if (!wanted || had >= Duration{wanted->least()}) return;
+      result.gates.push_back(fmt::format("{} was {}, and more than {} is expected", what,
+                                         show_quantity(had.count(), Unit::duration),
+                                         show_quantity(wanted->least(), Unit::duration)));
+    };
+    gate(run_.scenario.expect.produce_latency_min, result.longest_latency, "the longest time to an acknowledgement");
+    gate(run_.scenario.expect.unavailable_min, result.longest_gap, "the longest time without an acknowledgement");
   }
 
   void liveness() {
@@ -280,6 +325,7 @@ class Runner {
     if (result.tally.batches_acked > 0) {
       result.mean_latency = Duration{static_cast<std::int64_t>(result.tally.latency_sum_ns / result.tally.batches_acked)};
     }
+    result.longest_failover = run_.checks.availability().longest_failover();
     result.longest_gap = run_.checks.availability().longest_gap();
     result.available_after_heal = run_.checks.availability().available_after();
     judge(result);
@@ -309,6 +355,7 @@ class Runner {
          .operations_min = has(WorkloadKind::admin) ? std::max<std::int64_t>(1, expect.operations_min) : expect.operations_min},
         result.tally, result.faults_that_hit);
     if (run_.plan.workloads.empty()) result.gates.emplace_back("it has no workload");
+    judge_effects(result);
     if (!result.gates.empty()) result.verdict = Verdict::did_nothing;
   }
 
@@ -318,6 +365,8 @@ class Runner {
   bool broke_on_event_ = false;
   bool livelock_ = false;
   bool begun_ = false;
+  bool faulted_ = false;
+  std::vector<std::string> unfelt_;
   bool control_stop_ = false;
   runtime::FiberId control_main_;
   RunContext run_;

@@ -76,6 +76,7 @@ struct RunResult {
   Duration longest_latency{};
   Duration mean_latency{};
   Duration longest_gap{};
+  Duration longest_failover{};  // without an active controller, seen every 100 ms
   Duration available_after_heal{};
 };
 

@@ -128,6 +128,7 @@ class FakeInsight final : public NodeInsight {
   LeaderEpoch quorum_epoch() const override { return epoch_; }
   NodeId quorum_leader() const override { return leader_; }
   Offset metadata_end() const override { return end_; }
+  std::optional<Offset> written_end() const override { return std::nullopt; }
   std::optional<PartitionView> partition(std::string_view, std::int32_t) const override {
     return PartitionView{partition_leader_, {partition_leader_}, {partition_leader_}};
   }
@@ -154,6 +155,26 @@ TEST(NewestView, BelievesTheNewestEpochAndTheNewestImage) {
   EXPECT_EQ(view.partition("orders", 0)->leader, NodeId{2});
   live = {&deposed, &follower};
   EXPECT_EQ(view.active_controller(), no_node) << "the old leader has been outvoted";
+}
+
+TEST(StaysAvailable, AFailoverCountsWhileEnoughControllersAreUp) {
+  using std::chrono::seconds;
+  const auto at = [](int second) { return Instant{seconds{second}}; };
+  AvailabilityBounds bounds;
+  bounds.controller_failover = seconds{4};
+  CheckSet checks{bounds};
+  StaysAvailable& availability = checks.availability();
+  availability.controlled(true, true, at(0));
+  availability.controlled(false, true, at(1));
+  availability.controlled(true, true, at(5));
+  EXPECT_TRUE(checks.findings().empty());
+  availability.controlled(false, false, at(6));
+  availability.controlled(false, true, at(20));
+  EXPECT_TRUE(checks.findings().empty()) << "a majority was down";
+  EXPECT_EQ(availability.longest_failover(), seconds{4});
+  availability.controlled(false, true, at(25));
+  availability.controlled(false, true, at(26));
+  EXPECT_EQ(checks.findings().size(), 1U) << "five seconds, told once";
 }
 
 TEST(StaysAvailable, DemandsNothingWhileTooFewNodesAreUp) {

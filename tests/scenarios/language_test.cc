@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "scenarios/language/scenario.h"
 
 namespace squall::scenarios {
@@ -136,6 +138,24 @@ TEST(Language, RefusesClustersThatCannotBe) {
   };
   for (const auto& [lines, error] : rows) EXPECT_THAT(error_of(with("[cluster]\n" + lines)), HasSubstr(error)) << lines;
   EXPECT_THAT(error_of(with("[[workload]]\nconsume = \"orders\"\ngroup = \"g\"\n")), HasSubstr("consumer groups"));
+}
+
+TEST(Language, ReadsHowOftenEventsAreToHappen) {
+  const auto scenario = parse(with(
+      "[expect]\nevents = { controller-elected = \">= 2\", isr-shrunk = 0, isr-expanded = \"1..3\", node-stopped = \"<= 4\" }\n"));
+  ASSERT_TRUE(scenario.has_value()) << scenario.error().to_string();
+  std::map<runtime::EventName, std::pair<std::int64_t, std::int64_t>> read;
+  for (const EventExpectation& one : scenario->expect.events) read[one.event] = {one.least, one.most};
+  const std::map<runtime::EventName, std::pair<std::int64_t, std::int64_t>> expected{
+      {runtime::EventName::controller_elected, {2, INT64_MAX}},
+      {runtime::EventName::isr_shrunk, {0, 0}},
+      {runtime::EventName::isr_expanded, {1, 3}},
+      {runtime::EventName::node_stopped, {0, 4}}};
+  EXPECT_EQ(read, expected);
+  EXPECT_THAT(error_of(with("[expect]\nevents = { isr-shrank = 1 }\n")), HasSubstr("did you mean \"isr-shrunk\"?"));
+  EXPECT_THAT(error_of(with("[expect]\nevents = { isr-shrunk = \"many\" }\n")), HasSubstr("must be a count"));
+  EXPECT_THAT(error_of(with("[expect]\nevents = { isr-shrunk = \"5..2\" }\n")), HasSubstr("must be a count"));
+  EXPECT_THAT(error_of(with("[expect]\nunavailable_min = \"< 2s\"\n")), HasSubstr("expect.unavailable_min"));
 }
 
 constexpr std::string_view three_and_three = R"toml(title = "t"

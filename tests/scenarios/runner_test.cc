@@ -147,6 +147,22 @@ TEST(Runner, ARunThatDoesTooLittleDoesNotPass) {
   EXPECT_THAT(what_broke(result), HasSubstr("of at least 1000000 records were acknowledged"));
 }
 
+TEST(Runner, AFaultThatIsNotFeltDoesNotPass) {
+  const RunResult result = run(
+      scenario_of("[expect]\nunavailable_min = \"> 2s\"\nproduce_latency_min = \"> 2s\"\n"
+                  "events = { node-stopped = \">= 1\", controller-elected = 0 }\n"));
+  EXPECT_EQ(result.verdict, Verdict::did_nothing);
+  EXPECT_EQ(result.gates.size(), 3U) << what_broke(result);
+  EXPECT_THAT(what_broke(result), HasSubstr("node-stopped happened 0 times before the heal, and at least 1 is expected"));
+}
+
+TEST(Runner, AnEventThatMustNotHappenFailsTheRun) {
+  const RunResult result = run(scenario_of("[expect]\nevents = { records-acknowledged = \"<= 3\" }\n"));
+  EXPECT_EQ(result.verdict, Verdict::failed);
+  ASSERT_FALSE(result.findings.empty());
+  EXPECT_EQ(result.findings[0].check, "expected_events");
+}
+
 TEST(Runner, StopsWhereItIsTold) {
   RunOptions options;
   options.until = std::chrono::milliseconds{1500};

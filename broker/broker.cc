@@ -332,7 +332,36 @@ std::optional<Broker::Standing> Broker::standing() const {
                   .leader = quorum.leader(),
                   .is_active_controller = plane.is_active_controller(),
                   .high_watermark = quorum.high_watermark(),
-                  .log_end = quorum.log().end()};
+                  .log_end = quorum.log().end(),
+                  .committed = plane.quorum->committed(),
+                  .log_start = plane.log->log_start()};
+}
+
+LeaderEpoch Broker::metadata_epoch_before(Offset offset) const {
+  return state_->control_plane == nullptr ? no_epoch : state_->control_plane->quorum->core().log().epoch_before(offset);
+}
+
+std::string Broker::metadata_log_path() const {
+  const log::TopicPartition partition{std::string{raft::metadata_topic_name}, PartitionIndex{0}};
+  return state_->config.metadata_log_dir + "/" + log::directory_name(partition);
+}
+
+std::vector<Broker::ReplicaStanding> Broker::replicas() const {
+  std::vector<ReplicaStanding> all;
+  if (state_->partitions == nullptr) return all;
+  for (const PartitionRef& partition : state_->partitions->all()) {
+    if (!partition->online()) continue;
+    const log::Log& log = partition->log();
+    all.push_back({.topic = partition->name().topic,
+                   .partition = partition->name().partition.value(),
+                   .leads = partition->leads(),
+                   .leader_epoch = partition->leader_epoch(),
+                   .log_start = log.log_start_offset(),
+                   .high_watermark = log.high_watermark(),
+                   .log_end = log.log_end_offset(),
+                   .path = log.path()});
+  }
+  return all;
 }
 
 std::shared_ptr<const raft::MetadataImage> Broker::image() const {

@@ -60,8 +60,26 @@ class Broker {
     bool is_active_controller = false;
     Offset high_watermark = no_offset;
     Offset log_end = no_offset;
+    Offset committed = no_offset;  // everything below is committed, and can be read from its log
+    Offset log_start = no_offset;
   };
   [[nodiscard]] std::optional<Standing> standing() const;
+  // The epoch of the record of its metadata log before `offset`; no_epoch before it takes part in the quorum.
+  [[nodiscard]] LeaderEpoch metadata_epoch_before(Offset offset) const;
+  // Where the metadata log's files are.
+  [[nodiscard]] std::string metadata_log_path() const;
+  // The replicas that it holds and that are online, by topic name and number. Costs O(replicas).
+  struct ReplicaStanding {
+    std::string topic;
+    std::int32_t partition = 0;
+    bool leads = false;
+    LeaderEpoch leader_epoch = no_epoch;
+    Offset log_start = no_offset;
+    Offset high_watermark = no_offset;
+    Offset log_end = no_offset;
+    std::string path;  // of its log's files
+  };
+  [[nodiscard]] std::vector<ReplicaStanding> replicas() const;
   // The newest published image; null before the node takes part in the quorum.
   [[nodiscard]] std::shared_ptr<const raft::MetadataImage> image() const;
 

@@ -107,8 +107,10 @@ bool Partition::begin_epoch(const EpochBegin& begin) {
     failed_ = true;
     return false;
   }
-  world_.emit(EventName::leader_elected,
-              {{"partition", log::directory_name(name_)}, {"leader", self_.value()}, {"epoch", begin.epoch.value()}});
+  world_.emit(EventName::leader_elected, {{"partition", log::directory_name(name_)},
+                                          {"leader", self_.value()},
+                                          {"epoch", begin.epoch.value()},
+                                          {"topic_id", topic_id_.to_string()}});
   return true;
 }
 

@@ -42,7 +42,9 @@ Result<typename Api<Request>::Response> Admin::ask(const Request& request, NodeI
   if (cluster_.nodes().empty()) {
     if (const auto known = know_cluster(deadline); !known) return std::unexpected{known.error()};
   }
+  sendings_ = 0;
   const auto connect = [&] {
+    ++sendings_;
     return node == no_node ? cluster_.controller_connection(deadline) : cluster_.connection_to(node, deadline);
   };
   return call_until_answered(cluster_, request, connect, code_of, deadline);

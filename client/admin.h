@@ -103,6 +103,10 @@ class Admin {
   [[nodiscard]] Result<FoundOffset> list_offset(const TopicPartition& partition, OffsetSpec spec, Instant deadline,
                                                 IsolationLevel isolation = IsolationLevel::read_uncommitted);
 
+  // How often the last request was sent, or tried to be: of one that was sent more than once, an earlier sending may still take
+  // effect.
+  [[nodiscard]] std::uint32_t sendings() const { return sendings_; }
+
   void close() { cluster_.close(); }
   [[nodiscard]] Cluster& cluster() { return cluster_; }
 
@@ -115,6 +119,7 @@ class Admin {
   [[nodiscard]] static Result<NodeId> node_for(ConfigResource type, const std::string& name);
 
   Cluster cluster_;
+  std::uint32_t sendings_ = 0;
 };
 
 }  // namespace squall::client

@@ -19,6 +19,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/bytes.h"
@@ -94,6 +95,7 @@ class Log : public std::enable_shared_from_this<Log> {
 
   [[nodiscard]] const TopicPartition& partition() const;
   [[nodiscard]] Uuid topic_id() const;
+  [[nodiscard]] const std::string& path() const;  // of its directory
   [[nodiscard]] const LogConfig& config() const;
   void set_config(const LogConfig& config);  // takes effect from the next append or retention pass
 

@@ -228,6 +228,7 @@ std::expected<void, LogError> LogManager::remove_log(const TopicPartition& parti
   if (log == nullptr) return std::unexpected(LogError::not_found);
   auto path = state_->take_out(partition, "delete");
   if (!path) return std::unexpected(path.error());
+  state_->world.emit(runtime::EventName::log_removed, {{"partition", directory_name(partition)}});
   log->state().dir->delete_later({std::move(*path)}, log->config().file_delete_delay_ms);
   return {};
 }

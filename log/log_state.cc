@@ -96,6 +96,7 @@ Log::~Log() = default;
 
 const TopicPartition& Log::partition() const { return state_->partition; }
 Uuid Log::topic_id() const { return state_->topic_id; }
+const std::string& Log::path() const { return state_->path; }
 const LogConfig& Log::config() const { return state_->config; }
 void Log::set_config(const LogConfig& config) { state_->config = config; }
 bool Log::quarantined() const { return state_->quarantined; }

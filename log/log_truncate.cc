@@ -56,6 +56,20 @@ std::expected<void, LogError> lower_ends(LogState& log, Offset end) {
   return {};
 }
 
+// What was exposed before: what an operator wants to know of a truncation is whether it took any of it.
+struct Bounds {
+  explicit Bounds(const LogState& log) : high_watermark{log.high_watermark}, log_start{log.log_start} {}
+  Offset high_watermark;
+  Offset log_start;
+};
+
+void tell_truncated(LogState& log, Offset end, const Bounds& before) {
+  log.world.emit(EventName::log_truncated, {{"partition", log.name},
+                                            {"offset", end.value()},
+                                            {"high_watermark", before.high_watermark.value()},
+                                            {"log_start", before.log_start.value()}});
+}
+
 }  // namespace
 
 std::expected<Offset, LogError> Log::truncate_to(Offset offset) {
@@ -82,6 +96,7 @@ std::expected<Offset, LogError> Log::truncate_to(Offset offset) {
   const Offset end = *found ? std::min(offset, (*found)->base_offset) : offset;
   const auto at = std::ranges::find(log.segments, segment);
   const auto index = static_cast<std::size_t>(at - log.segments.begin());
+  const Bounds before{log};
   if (auto lowered = lower_ends(log, end); !lowered) return std::unexpected(lowered.error());
   if (auto deleted = log.delete_segments(index + 1, log.segments.size() - index - 1); !deleted) {
     return std::unexpected(deleted.error());
@@ -92,7 +107,7 @@ std::expected<Offset, LogError> Log::truncate_to(Offset offset) {
   log.tail_dirty = false;
   if (auto rebuilt = rebuild_producers(log); !rebuilt) return std::unexpected(rebuilt.error());
   log.check_invariants();
-  log.world.emit(EventName::log_truncated, {{"partition", log.name}, {"offset", end.value()}});
+  tell_truncated(log, end, before);
   return end;
 }
 
@@ -100,6 +115,7 @@ std::expected<void, LogError> Log::truncate_fully_and_start_at(Offset offset) {
   LogState& log = *state_;
   std::lock_guard turn{log.writing};
   if (const auto usable = log.usable(); !usable) return usable;
+  const Bounds before{log};
   ++log.truncations;
   // Nothing is kept: names that a power cut brings back or forgets in the midst of this are no damaged log.
   log.recovery_point = std::min(log.log_start, offset);
@@ -129,7 +145,7 @@ std::expected<void, LogError> Log::truncate_fully_and_start_at(Offset offset) {
   log.producers.reset({}, offset, to_ms(log.world.wall_now()));
   if (auto removed = remove_snapshots_above(log, Offset{-1}); !removed) return log.failed(removed.error(), "truncate");
   log.check_invariants();
-  log.world.emit(EventName::log_truncated, {{"partition", log.name}, {"offset", offset.value()}});
+  tell_truncated(log, offset, before);
   return {};
 }
 

@@ -21,7 +21,7 @@ constexpr std::array every_fields{
     Fields{EventName::node_started, {"node_id", "cluster"}},
     Fields{EventName::node_stopped, {"node_id"}},
     Fields{EventName::log_recovered, {"partition", "end", "bytes_cut"}},
-    Fields{EventName::log_truncated, {"partition", "offset"}},
+    Fields{EventName::log_truncated, {"partition", "offset", "high_watermark", "log_start"}},
     Fields{EventName::segment_rolled, {"partition", "base"}},
     Fields{EventName::segment_deleted, {"partition", "base"}},
     Fields{EventName::log_start_moved, {"partition", "offset"}},
@@ -44,12 +44,15 @@ constexpr std::array every_fields{
     Fields{EventName::client_retried, {"topic", "partition", "records", "attempt", "error"}},
     Fields{EventName::listener_opened, {"host", "port"}},
     Fields{EventName::controller_elected, {"epoch"}},
-    Fields{EventName::leader_elected, {"partition", "leader", "epoch"}},
+    Fields{EventName::leader_elected, {"partition", "leader", "epoch", "topic_id"}},
     Fields{EventName::isr_shrunk, {"partition", "leader", "epoch", "in_sync"}},
     Fields{EventName::isr_expanded, {"partition", "leader", "epoch", "in_sync"}},
     Fields{EventName::checkpoint_ignored, {"partition", "dir", "file", "at", "reason"}},
     Fields{EventName::log_quarantined, {"partition", "at", "reason"}},
     Fields{EventName::quorum_role_changed, {"role", "epoch", "leader"}},
+    Fields{EventName::metadata_replayed, {"base", "end", "epoch", "crc"}},
+    Fields{EventName::metadata_loaded, {"offset", "epoch"}},
+    Fields{EventName::log_removed, {"partition"}},
 };
 
 }  // namespace

@@ -46,7 +46,10 @@ namespace squall::runtime {
   X(controller_elected, 29, "controller-elected")     \
   X(checkpoint_ignored, 30, "checkpoint-ignored")     \
   X(log_quarantined, 31, "log-quarantined")           \
-  X(quorum_role_changed, 32, "quorum-role-changed")
+  X(quorum_role_changed, 32, "quorum-role-changed")   \
+  X(metadata_replayed, 33, "metadata-replayed")       \
+  X(metadata_loaded, 34, "metadata-loaded")           \
+  X(log_removed, 35, "log-removed")
 
 enum class EventName : std::uint16_t {
 #define SQUALL_EVENT_VALUE(name, value, text) name = value,

@@ -139,6 +139,8 @@ void MetadataLoader::State::take(LogFollower::LoadedSnapshot snapshot) {
   position = {.id = snapshot.id, .timestamp_ms = snapshot.last_timestamp_ms};
   bytes_since_snapshot = 0;
   last_snapshot = world.now();
+  world.emit(runtime::EventName::metadata_loaded,
+             {{"offset", snapshot.id.offset.value()}, {"epoch", snapshot.id.epoch.value()}});
   note_replayed(std::move(snapshot.image), {.topics = {}, .brokers = true, .all = true});
 }
 
@@ -157,6 +159,8 @@ bool MetadataLoader::State::take(const CommittedBatch& batch) {
     ++offset;
   }
   for (std::string& topic : builder.touched_topics()) change.topics.insert(std::move(topic));
+  world.emit(runtime::EventName::metadata_replayed,
+             {{"base", batch.base.value()}, {"end", batch.end.value()}, {"epoch", batch.epoch.value()}, {"crc", batch.crc}});
   position = {.id = {.epoch = batch.epoch, .offset = batch.end}, .timestamp_ms = batch.timestamp_ms};
   bytes_since_snapshot += batch.size_bytes;
   note_replayed(builder.finish(batch.end), std::move(change));

@@ -208,6 +208,7 @@ MetadataLogResult<std::vector<CommittedBatch>> MetadataLog::read_records(Offset 
                                                               .epoch = batch.partition_leader_epoch(),
                                                               .timestamp_ms = batch.max_timestamp_ms(),
                                                               .size_bytes = batch.size_bytes(),
+                                                              .crc = batch.crc(),
                                                               .records = {}});
     if (batch.is_control()) continue;
     auto reader = protocol::RecordReader::open(batch, compressor, scratch, decompressed_bytes_max);

@@ -48,6 +48,7 @@ struct CommittedBatch {
   LeaderEpoch epoch{};
   std::int64_t timestamp_ms = 0;
   std::uint64_t size_bytes = 0;  // in the log
+  std::uint32_t crc = 0;         // of the whole batch: what tells it from another one with these offsets
   std::vector<protocol::MetadataRecord> records;
 };
 

@@ -72,6 +72,7 @@ EventLevel level_of(EventName name) {
     case EventName::connection_opened:
     case EventName::connection_closed:
     case EventName::client_retried:
+    case EventName::metadata_replayed:
     case EventName::duplicate_batch: return EventLevel::debug;
     case EventName::log_truncated:
     case EventName::log_dir_failed:

@@ -42,6 +42,15 @@ CheckSet::CheckSet(AvailabilityBounds bounds) {
   record_checks_.push_back(availability_);
   leaks_ = add<NothingLeaks>();
   identity_ = add<IdentityKept>();
+  cluster_ = {.one_leader = add<OneLeaderAnEpoch>(),
+              .log_matching = add<LogMatching>(),
+              .never_truncated = add<CommittedNeverTruncated>(),
+              .completeness = add<LeaderCompleteness>(),
+              .replayed_equally = add<ReplayedEqually>(),
+              .replicas_equal = add<ReplicasEqual>(),
+              .high_watermarks = add<HighWatermarkMonotonic>(),
+              .linearizable = add<MetadataLinearizable>(),
+              .recovers = add<Recovers>()};
 }
 
 void CheckSet::acked(const AckedBatch& batch) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "scenarios/checks/check.h"
+#include "scenarios/checks/cluster_checks.h"
 #include "scenarios/checks/identity_kept.h"
 #include "scenarios/checks/metadata_durable.h"
 #include "scenarios/checks/nothing_leaks.h"
@@ -43,6 +44,7 @@ class CheckSet {
   [[nodiscard]] StaysAvailable& availability() { return *availability_; }
   [[nodiscard]] NothingLeaks& leaks() { return *leaks_; }
   [[nodiscard]] IdentityKept& identity() { return *identity_; }
+  [[nodiscard]] const ClusterChecks& cluster() { return cluster_; }
 
   // ---- observations ----
   void acked(const AckedBatch& batch);
@@ -78,6 +80,7 @@ class CheckSet {
   StaysAvailable* availability_ = nullptr;
   NothingLeaks* leaks_ = nullptr;
   IdentityKept* identity_ = nullptr;
+  ClusterChecks cluster_;
   std::vector<Finding> findings_;
   std::function<void()> on_first_;
 };

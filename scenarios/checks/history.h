@@ -93,6 +93,8 @@ class PartitionHistory {
   // The fault is over at `now`: what is asked for from now on is held to account again.
   void end_excuse(Instant now);
   [[nodiscard]] bool excused(Instant begun, std::int64_t offset) const { return begun < excused_until_ && offset >= floor_; }
+  // The lowest offset that a fault was ever excused for.
+  [[nodiscard]] std::int64_t excused_from() const { return floor_; }
   // Raised by each excuse: what a reader remembers of the order is void.
   [[nodiscard]] std::uint32_t generation() const { return generation_; }
   [[nodiscard]] std::uint64_t excused_records() const { return excused_records_; }

@@ -197,6 +197,7 @@ void parse_expect(Section section, ExpectSpec& into) {
   if (const toml::table* events = section.table("events")) {
     parse_expected_events(Section{*events, "expect.events", section.errors()}, into.events);
   }
+  bound("full_isr_after_heal", into.full_isr_after_heal);
   into.acked_min = section.integer("acked_min", {0, INT64_MAX}).value_or(into.acked_min);
   into.read_min = section.integer("read_min", {0, INT64_MAX}).value_or(into.read_min);
   into.faults_min = section.integer("faults_min", {0, INT64_MAX}).value_or(into.faults_min);

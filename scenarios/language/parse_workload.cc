@@ -13,9 +13,9 @@ constexpr std::array<std::string_view, 5> codecs{"none", "gzip", "snappy", "lz4"
 constexpr std::array<std::string_view, 4> partitioning{"round-robin", "random", "key", "sticky"};
 constexpr std::array<std::string_view, 2> starts{"earliest", "latest"};
 constexpr std::array<std::string_view, 1> modes{"assign"};
-constexpr std::array<std::string_view, admin_operation_count> operations{"create-topic",   "delete-topic", "add-partitions",
-                                                                         "delete-records", "alter-config", "describe",
-                                                                         "list-offsets",   "reassign",     "elect-leader"};
+constexpr std::array<std::string_view, admin_operation_count> operations{
+    "create-topic", "delete-topic", "add-partitions", "delete-records", "alter-config",
+    "describe",     "list-offsets", "reassign",       "elect-leader",   "recreate-topic"};
 
 void parse_produce(Section& section, WorkloadSpec& into) {
   section.read("rate", Unit::rate, into.rate, {1, INT64_MAX});

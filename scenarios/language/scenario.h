@@ -69,8 +69,9 @@ enum class AdminOperation : std::uint8_t {
   list_offsets,
   reassign,
   elect_leader,
+  recreate_topic,
 };
-inline constexpr std::size_t admin_operation_count = 9;
+inline constexpr std::size_t admin_operation_count = 10;
 [[nodiscard]] std::span<const std::string_view> admin_operation_names();
 
 // One `[[workload]]`. Members that the kind does not use keep their defaults.
@@ -166,6 +167,7 @@ struct ExpectSpec {
   std::optional<Value> produce_latency_min;   // gates: the faults must have been felt
   std::optional<Value> unavailable_min;
   std::vector<EventExpectation> events;
+  std::optional<Value> full_isr_after_heal;   // every partition led and with all replicas in sync, within this
   std::int64_t acked_min = 1;                 // gates: an empty run cannot pass
   std::int64_t read_min = 1;
   std::int64_t faults_min = -1;     // that hit; -1: one, if the run has any

@@ -44,6 +44,7 @@ class AdminClient {
     std::string name;
     std::int32_t partitions = 1;
     std::optional<std::string> retention;  // the last acknowledged retention.ms
+    bool retention_unsure = false;         // a change of it may still take effect at any time
   };
 
   void do_one(AdminOperation operation) {
@@ -57,6 +58,7 @@ class AdminClient {
       case AdminOperation::list_offsets: return list_offsets();
       case AdminOperation::reassign: return reassign();
       case AdminOperation::elect_leader: return elect_leader();
+      case AdminOperation::recreate_topic: return recreate();
     }
   }
 
@@ -67,22 +69,68 @@ class AdminClient {
 
   void create() {
     if (topics_.size() >= static_cast<std::size_t>(plan_.topics)) return remove();
-    const std::string name = fmt::format("{}-{}", prefix_, ++made_);
+    make(fmt::format("{}-{}", prefix_, ++made_));
+  }
+
+  // Tells what became of a change of a topic. An answer to a request that was sent once is the answer to that one.
+  void tell(const std::string& name, TopicChange change, const client::Result<std::vector<client::Outcome>>& outcomes,
+            Instant begun) {
+    MetadataLinearizable& check = *run_.checks.cluster().linearizable;
+    const auto refusal = change == TopicChange::create ? protocol::ErrorCode::topic_already_exists
+                                                       : protocol::ErrorCode::unknown_topic_or_partition;
+    const bool done = outcomes && outcomes->size() == 1 && outcomes->front().done();
+    const bool refused = outcomes && outcomes->size() == 1 && outcomes->front().code == refusal;
+    if (admin_.sendings() != 1 || (!done && !refused)) check.unanswered(name, change);
+    if (done) check.done(name, change, run_.now());
+    if (refused) check.refused(name, change, begun, run_.now());
+  }
+
+  // Whether it was done, by this sending or by one before it. A request that was sent once and is refused was judged by a
+  // controller that was deposed without knowing it: what is true the next listing says.
+  [[nodiscard]] bool took_effect(const client::Result<std::vector<client::Outcome>>& outcomes,
+                                 protocol::ErrorCode refusal) const {
+    if (!outcomes || outcomes->size() != 1) return false;
+    return outcomes->front().done() || (admin_.sendings() > 1 && outcomes->front().code == refusal);
+  }
+
+  void make(const std::string& name) {
     const auto partitions = static_cast<std::int32_t>(1 + random_.below(4));
     run_.checks.metadata().uncertain(name);
     const std::array topics{
         client::NewTopic{.name = name, .partitions = partitions, .replication_factor = replication_, .configs = {}}};
+    const Instant begun = run_.now();
     const auto outcomes = admin_.create_topics(topics, deadline());
+    tell(name, TopicChange::create, outcomes, begun);
     // A retry after a lost answer finds the topic that the first try made: it is ours either way.
-    const bool done = outcomes && outcomes->size() == 1 &&
-                      (outcomes->front().done() || outcomes->front().code == protocol::ErrorCode::topic_already_exists);
-    if (!done) {
+    if (!took_effect(outcomes, protocol::ErrorCode::topic_already_exists)) {
       unknown_.push_back(name);
       return failed();
     }
     run_.checks.metadata().created(name, partitions);
-    topics_.push_back({name, partitions, std::nullopt});
+    topics_.push_back({.name = name, .partitions = partitions, .retention = std::nullopt});
     succeeded();
+  }
+
+  // Makes a topic that was deleted once more, or tries to make one that is there.
+  void recreate() {
+    if (!gone_.empty() && (topics_.empty() || random_.below(2) == 0)) {
+      const auto chosen = gone_.begin() + static_cast<std::ptrdiff_t>(random_.below(gone_.size()));
+      const std::string name = *chosen;
+      gone_.erase(chosen);
+      return make(name);
+    }
+    if (topics_.empty()) return;
+    Owned& topic = topics_[random_.below(topics_.size())];
+    const std::array again{client::NewTopic{
+        .name = topic.name, .partitions = topic.partitions, .replication_factor = replication_, .configs = {}}};
+    const Instant begun = run_.now();
+    const auto outcomes = admin_.create_topics(again, deadline());
+    tell(topic.name, TopicChange::create, outcomes, begun);
+    if (!outcomes || outcomes->front().done()) {  // a deletion whose answer got lost had taken effect
+      topic.retention.reset();
+      run_.checks.metadata().config_uncertain(topic.name, "retention.ms");
+    }
+    outcomes ? succeeded() : failed();
   }
 
   void remove() {
@@ -92,10 +140,10 @@ class AdminClient {
     topics_.erase(topics_.begin() + static_cast<std::ptrdiff_t>(at));
     run_.checks.metadata().uncertain(name);
     const std::array names{name};
+    const Instant begun = run_.now();
     const auto outcomes = admin_.delete_topics(names, deadline());
-    const bool done = outcomes && outcomes->size() == 1 &&
-                      (outcomes->front().done() || outcomes->front().code == protocol::ErrorCode::unknown_topic_or_partition);
-    if (!done) {
+    tell(name, TopicChange::remove, outcomes, begun);
+    if (!took_effect(outcomes, protocol::ErrorCode::unknown_topic_or_partition)) {
       unknown_.push_back(name);
       return failed();
     }
@@ -121,10 +169,16 @@ class AdminClient {
     Owned& topic = topics_[random_.below(topics_.size())];
     const std::string value = fmt::format("{}", 3'600'000 + random_.below(1'000'000));
     topic.retention.reset();
+    run_.checks.metadata().config_uncertain(topic.name, "retention.ms");
     const std::array changes{client::ConfigChange{"retention.ms", client::AlterOperation::set, value}};
     const auto outcome = admin_.alter_configs(client::ConfigResource::topic, topic.name, changes, deadline());
-    if (!outcome || !outcome->done()) return failed();
-    topic.retention = value;
+    const bool done = outcome && outcome->done();
+    if (!done || admin_.sendings() != 1) topic.retention_unsure = true;
+    if (!done) return failed();
+    if (!topic.retention_unsure) {
+      topic.retention = value;
+      run_.checks.metadata().configured(topic.name, "retention.ms", value);
+    }
     succeeded();
   }
 
@@ -263,7 +317,7 @@ class AdminClient {
     for (const std::string& name : gone_) static_cast<void>(compare(name));
     for (const std::string& name : std::exchange(unknown_, {})) {
       if (const auto partitions = compare(name)) {
-        topics_.push_back({name, *partitions, std::nullopt});
+        topics_.push_back({.name = name, .partitions = *partitions, .retention = std::nullopt});
       } else {
         gone_.push_back(name);
       }

@@ -80,6 +80,7 @@ void Atlas::lose_metadata_with(NodeId server) {
   if (2 * static_cast<std::int64_t>(lost_controllers_.size()) < plan_.controller_count()) return;
   checks_.metadata().forget_all();
   checks_.identity().forget();
+  checks_.cluster().forget_metadata();
   // With its metadata a topic may be gone, and be made anew.
   for (PartitionId id = 0; id < checks_.history().size(); ++id) {
     damaged_.insert(id);
@@ -101,6 +102,8 @@ void Atlas::struck(Harm harm, NodeId server, Instant now) {
   if (harm == Harm::none) return;
   if (harm == Harm::stored) {
     stored_harm_ = true;
+    const auto plan = std::ranges::find(plan_.servers, server, &ServerPlan::id);
+    if (plan != plan_.servers.end()) checks_.cluster().never_truncated->forget(plan->name);
     lose_metadata_with(server);
   }
   for (PartitionId id = 0; id < checks_.history().size(); ++id) {
@@ -123,6 +126,7 @@ void Atlas::struck(Harm harm, NodeId server, Instant now) {
 
 void Atlas::damaged(NodeId server) {
   stored_harm_ = true;
+  damaged_servers_.insert(server);
   lose_metadata_with(server);
   for (PartitionId id = 0; id < checks_.history().size(); ++id) {
     const auto partition = seen(id);

@@ -63,6 +63,8 @@ class Atlas {
   void slowed(Instant now, Instant until);
   // Syncs failed: what a policy by time promised is void from here back.
   void sync_failed(NodeId) { sync_failed_ = true; }
+  // Servers on whose disks bytes were damaged.
+  [[nodiscard]] const std::set<NodeId>& damaged_servers() const { return damaged_servers_; }
   // A fault has damaged or destroyed what is stored.
   [[nodiscard]] bool stored_harm() const { return stored_harm_; }
 
@@ -88,6 +90,7 @@ class Atlas {
   std::set<PartitionId> damaged_;                          // excused for good
   std::map<NodeId, std::set<PartitionId>> excused_until_;  // whose return ends the excuse
   std::set<NodeId> lost_controllers_;
+  std::set<NodeId> damaged_servers_;
 };
 
 }  // namespace squall::scenarios

@@ -134,8 +134,12 @@ class ServerProcess {
   ServerProcess(RunContext& run, std::size_t index, runtime::World& world, const broker::BrokerConfig& config)
       : run_{run}, index_{index}, world_{world}, config_{config}, broker_{world, config} {
     run_.servers[index_].insight = &insight_;
+    run_.servers[index_].broker = &broker_;
   }
-  ~ServerProcess() { run_.servers[index_].insight = nullptr; }
+  ~ServerProcess() {
+    run_.servers[index_].insight = nullptr;
+    run_.servers[index_].broker = nullptr;
+  }
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 

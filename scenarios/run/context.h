@@ -18,6 +18,10 @@
 #include "scenarios/run/timeline.h"
 #include "sim/simulation.h"
 
+namespace squall::broker {
+class Broker;
+}
+
 namespace squall::scenarios {
 
 // A client node and what runs on it.
@@ -36,6 +40,7 @@ struct ServerNode {
   sim::Node* node = nullptr;
   const ServerPlan* plan = nullptr;
   const NodeInsight* insight = nullptr;  // while its process runs and can tell; a cluster of one needs none
+  const broker::Broker* broker = nullptr;  // while its process runs
   bool serving = false;                  // started and not ended
   bool wanted = true;                    // the supervisor starts it again when its process ends
   bool dir_failed = false;               // a log directory is offline since its last start

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "scenarios/run/cluster.h"
+#include "scenarios/run/cluster_watch.h"
 #include "scenarios/run/fault_scheduler.h"
 #include "scenarios/run/workloads.h"
 
@@ -15,6 +16,7 @@ namespace {
 constexpr Duration set_up_limit = std::chrono::seconds{60};
 constexpr Duration stop_limit = std::chrono::seconds{90};
 constexpr Duration sweep_limit = std::chrono::seconds{120};
+constexpr Duration settle_limit = std::chrono::seconds{30};
 constexpr Duration progress_step = std::chrono::milliseconds{100};
 
 sim::SimulationOptions simulation_options(std::uint64_t seed) {
@@ -41,6 +43,7 @@ class Runner {
              simulation_options(options.seed),
              bounds_of(scenario.expect),
              options.keep_events},
+        watch_{run_},
         faults_{run_} {
     run_.simulation.on_event([this](const sim::ProductEvent& event) { observe(event); });
     run_.checks.on_first_finding([this] { stop(); });
@@ -55,6 +58,7 @@ class Runner {
     if (!stopped_) end_workloads();
     if (!stopped_) sweep();
     if (!stopped_ && run_.plan.dynamic_voters) settle_voters();
+    if (!stopped_) compare_nodes();
     if (!stopped_) stop_everything();
     if (!stopped_) run_.checks.finish(run_.now());
     return result();
@@ -63,6 +67,7 @@ class Runner {
  private:
   void observe(const sim::ProductEvent& event) {
     run_.timeline.event(event);
+    watch_.event(event);
     if (event.name == runtime::EventName::node_started) {
       run_.checks.identity().started(event.node_name, event.text("cluster").value_or(""), event.at);
     }
@@ -107,6 +112,7 @@ class Runner {
         run_.checks.report({"time_moves", "the cluster spins: millions of steps without virtual time moving on", run_.now()});
       }
       if (begun_ && run_.plan.is_cluster()) look_at_cluster();
+      watch_.sample();
       if (options_.until && run_.now() >= Instant{*options_.until}) interrupt();
       if (options_.progress) options_.progress({phase, run_.now(), limit, run_.checks.tally()});
     }
@@ -209,6 +215,7 @@ class Runner {
   void liveness() {
     run_.timeline.add(run_.now(), EntryKind::phase, "everything is healed");
     faults_.heal();
+    watch_.healed();
     run_.checks.availability().healed(run_.now());
     // What destroys stored bytes may destroy the only copy of the metadata log.
     const bool topics_at_risk = std::ranges::any_of(run_.plan.faults, [](const auto& one) {
@@ -222,6 +229,7 @@ class Runner {
       probe_partitions(run_, world, deadline);
     });
     if (!stopped_) run_.timeline.add(run_.now(), EntryKind::phase, "every partition has taken a write and shown it");
+    run_phase("recovering", watch_.recover_by() + progress_step, [this] { return watch_.recovered(); });
   }
 
   void end_workloads() {
@@ -268,6 +276,11 @@ class Runner {
                         run_.voter_changes > 0 ? "a change of voters never came about, though nothing is in its way any more"
                                                : "the nodes do not agree on who votes",
                         run_.now()});
+  }
+
+  void compare_nodes() {
+    run_phase("settling", run_.now() + settle_limit, [this] { return watch_.settled(); });
+    if (!stopped_) watch_.compare();
   }
 
   void stop_servers(const std::function<bool(const ServerPlan&)>& which) {
@@ -370,6 +383,7 @@ class Runner {
   bool control_stop_ = false;
   runtime::FiberId control_main_;
   RunContext run_;
+  ClusterWatch watch_;
   FaultScheduler faults_;
 };
 

@@ -24,6 +24,8 @@ constexpr bool is_frequent(EventName name) {
     case EventName::request_rejected:
     case EventName::segment_deleted:
     case EventName::log_start_moved:
+    case EventName::metadata_replayed:
+    case EventName::log_removed:
     case EventName::duplicate_batch: return true;
     default: return false;
   }

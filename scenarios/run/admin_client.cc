@@ -80,7 +80,7 @@ class AdminClient {
                                                        : protocol::ErrorCode::unknown_topic_or_partition;
     const bool done = outcomes && outcomes->size() == 1 && outcomes->front().done();
     const bool refused = outcomes && outcomes->size() == 1 && outcomes->front().code == refusal;
-    if (admin_.sendings() != 1 || (!done && !refused)) check.unanswered(name, change);
+    if (admin_.sendings() != 1 || !outcomes) check.unanswered(name, change);
     if (done) check.done(name, change, run_.now());
     if (refused) check.refused(name, change, begun, run_.now());
   }

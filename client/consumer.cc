@@ -272,6 +272,10 @@ std::optional<Offset> Consumer::log_start(const TopicPartition& partition) const
   const auto* const found = core_->find(partition);
   return found == nullptr ? std::nullopt : found->log_start;
 }
+LeaderEpoch Consumer::told_in(const TopicPartition& partition) const {
+  const auto* const found = core_->find(partition);
+  return found == nullptr ? no_epoch : found->told_in;
+}
 void Consumer::close() { core_->close(); }
 Cluster& Consumer::cluster() { return core_->cluster(); }
 

@@ -75,9 +75,11 @@ class Consumer {
 
   // The offset of the next record to be polled; nothing while it is not known yet.
   [[nodiscard]] std::optional<Offset> position(const TopicPartition& partition) const;
-  // As the last fetch told; nothing before the first.
+  // As the last fetch told, and the leader epoch in which it was asked; nothing before the first. A leader knows no less than
+  // it has told before; a new one may.
   [[nodiscard]] std::optional<Offset> high_watermark(const TopicPartition& partition) const;
   [[nodiscard]] std::optional<Offset> log_start(const TopicPartition& partition) const;
+  [[nodiscard]] LeaderEpoch told_in(const TopicPartition& partition) const;
 
   void close();
   [[nodiscard]] Cluster& cluster();

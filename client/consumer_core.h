@@ -46,7 +46,8 @@ class Consumer::Core {
     bool needs_validation = false;
     std::optional<Offset> high_watermark;
     std::optional<Offset> log_start;
-    std::optional<Error> error;  // for the next poll to report
+    LeaderEpoch told_in = no_epoch;  // of the leader that told them
+    std::optional<Error> error;      // for the next poll to report
     Instant not_before{};
     std::uint32_t attempts = 0;
     // What has been fetched and not been polled.
@@ -85,6 +86,7 @@ class Consumer::Core {
     PartitionPointer partition;
     std::uint64_t generation = 0;
     Uuid topic_id;
+    LeaderEpoch leader_epoch = no_epoch;
   };
 
   // ---- polling (consumer.cc) ----
@@ -112,7 +114,7 @@ class Consumer::Core {
   [[nodiscard]] std::shared_ptr<ResponseBody> free_body(Fetcher& fetcher);
   void take_response(const std::vector<Asked>& asked, const std::shared_ptr<ResponseBody>& body,
                      const protocol::FetchResponse& response, std::int16_t version);
-  void take_partition(Partition& partition, const std::shared_ptr<ResponseBody>& body,
+  void take_partition(const Asked& asked, const std::shared_ptr<ResponseBody>& body,
                       const protocol::FetchResponse::PartitionData& data);
   void take_refusal(Partition& partition, protocol::ErrorCode code);
   void back_off(Partition& partition);

@@ -202,7 +202,10 @@ std::vector<Consumer::Core::Asked> Consumer::Core::gather(Fetcher& fetcher, std:
                        .topic_id = topic->id,
                        .offset = *partition->position,
                        .leader_epoch = partition->leader_epoch});
-    asked.push_back({.partition = partition, .generation = partition->generation, .topic_id = topic->id});
+    asked.push_back({.partition = partition,
+                     .generation = partition->generation,
+                     .topic_id = topic->id,
+                     .leader_epoch = partition->leader_epoch});
   }
   return asked;
 }
@@ -286,21 +289,23 @@ void Consumer::Core::take_response(const std::vector<Asked>& asked, const std::s
         if (name.partition.value() != data.partition_index) continue;
         if (version >= topic_ids_from ? one.topic_id != topic.topic_id : name.topic != topic.topic) continue;
         hint += count + 1;
-        if (one.partition->assigned && one.partition->generation == one.generation) take_partition(*one.partition, body, data);
+        if (one.partition->assigned && one.partition->generation == one.generation) take_partition(one, body, data);
         break;
       }
     }
   }
 }
 
-void Consumer::Core::take_partition(Partition& partition, const std::shared_ptr<ResponseBody>& body,
+void Consumer::Core::take_partition(const Asked& asked, const std::shared_ptr<ResponseBody>& body,
                                     const protocol::FetchResponse::PartitionData& data) {
+  Partition& partition = *asked.partition;
   if (data.current_leader.leader_id >= 0) {
     (void)cluster_.learn_leader(partition.name.topic, partition.name.partition, NodeId{data.current_leader.leader_id},
                                 LeaderEpoch{data.current_leader.leader_epoch});
   }
   if (const auto code = static_cast<ErrorCode>(data.error_code); code != ErrorCode::none) return take_refusal(partition, code);
   partition.attempts = 0;
+  partition.told_in = asked.leader_epoch;
   partition.high_watermark = Offset{data.high_watermark};
   if (data.log_start_offset >= 0) partition.log_start = Offset{data.log_start_offset};
   if (data.records.bytes.empty()) return;

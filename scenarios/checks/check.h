@@ -80,6 +80,15 @@ struct TimeLookup {
   bool create_time = true;  // the topic keeps the producer's timestamps
 };
 
+// A consumer whose position was outside the log, and where the log began when it looked.
+struct ThrownOut {
+  PartitionId partition = 0;
+  std::int64_t position = -1;  // after what it had read; -1: it had read nothing since it was placed
+  std::int64_t log_start = -1;
+  std::uint32_t generation = 0;  // of the partition's history when it read last
+  Instant at{};
+};
+
 struct Finding {
   std::string_view check;
   std::string what;  // one sentence: what is broken, with its records or nodes
@@ -94,6 +103,7 @@ class Check {
   virtual void on_acked(const History&, const AckedBatch&) {}
   virtual void on_read(const History&, const ReadBatch&) {}
   virtual void on_lookup(const History&, const TimeLookup&) {}
+  virtual void on_thrown_out(const History&, const ThrownOut&) {}
   virtual void at_end(const History&, Instant) {}
 
   [[nodiscard]] std::string_view name() const { return name_; }
@@ -135,5 +145,6 @@ class Check {
 [[nodiscard]] std::unique_ptr<Check> watermarks_monotonic();
 [[nodiscard]] std::unique_ptr<Check> timestamps_kept();
 [[nodiscard]] std::unique_ptr<Check> offsets_for_times();
+[[nodiscard]] std::unique_ptr<Check> positions_kept();
 
 }  // namespace squall::scenarios

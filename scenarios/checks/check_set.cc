@@ -33,7 +33,7 @@ void CheckSet::report(Finding finding) {
 
 CheckSet::CheckSet(AvailabilityBounds bounds) {
   for (auto make : {acknowledged_survive, no_duplicates, order_kept, bytes_intact, nothing_invented, reads_stable,
-                    offsets_dense, watermarks_monotonic, timestamps_kept, offsets_for_times}) {
+                    offsets_dense, watermarks_monotonic, timestamps_kept, offsets_for_times, positions_kept}) {
     adopt(make());
     record_checks_.push_back(checks_.back().get());
   }
@@ -111,6 +111,10 @@ void CheckSet::read(ReadBatch batch) {
 
 void CheckSet::looked_up(const TimeLookup& lookup) {
   for (Check* check : record_checks_) check->on_lookup(history_, lookup);
+}
+
+void CheckSet::thrown_out(const ThrownOut& consumer) {
+  for (Check* check : record_checks_) check->on_thrown_out(history_, consumer);
 }
 
 void CheckSet::finish(Instant at) {

@@ -51,6 +51,7 @@ class CheckSet {
   // `batch.session` is brought up to date.
   void read(ReadBatch batch);
   void looked_up(const TimeLookup& lookup);
+  void thrown_out(const ThrownOut& consumer);
   // Fills in `tag`, `state` and `foreign` from the bytes of a record's value.
   void identify(PartitionId partition, ByteView value, ObservedRecord& record) const;
   void finish(Instant at);

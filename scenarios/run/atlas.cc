@@ -52,25 +52,18 @@ std::optional<PartitionView> Atlas::seen(PartitionId id) {
   return last == last_seen_.end() ? std::nullopt : std::optional{last->second};
 }
 
+bool Atlas::may_elect_uncleanly(std::string_view topic) const {
+  constexpr std::string_view key = "unclean.leader.election.enable";
+  return plan_.topic_value(topic, key, key) == "true";
+}
+
 bool Atlas::another_is_clean(PartitionId id, const PartitionView& partition, NodeId struck, Instant now) const {
-  const auto clean = [&](NodeId replica) { return replica != struck && is_clean(id, replica, now); };
-  return std::ranges::any_of(partition.in_sync, clean) || std::ranges::any_of(partition.eligible, clean);
-}
-
-bool Atlas::is_clean(PartitionId id, NodeId replica, Instant now) const {
-  const auto harmed = unclean_.find({id, replica});
-  return harmed == unclean_.end() || (harmed->second && now >= *harmed->second + stale_for);
-}
-
-void Atlas::look(Instant now) {
-  for (const auto& [replica, served] : unclean_) {
-    const auto& [id, server] = replica;
-    if (served || damaged_.contains(id) || excused_until_[server].contains(id)) continue;
-    const auto partition = seen(id);
-    if (!partition || another_is_clean(id, *partition, no_node, now)) continue;
-    excuse(id, floors_[replica]);
-    excused_until_[server].insert(id);
-  }
+  const auto is_clean = [&](NodeId replica) {
+    if (replica == struck) return false;
+    const auto harmed = unclean_.find({id, replica});
+    return harmed == unclean_.end() || (harmed->second.served && now >= *harmed->second.served + stale_for);
+  };
+  return std::ranges::any_of(partition.in_sync, is_clean) || std::ranges::any_of(partition.eligible, is_clean);
 }
 
 void Atlas::lose_metadata_with(NodeId server) {
@@ -88,14 +81,38 @@ void Atlas::lose_metadata_with(NodeId server) {
   }
 }
 
-void Atlas::begin() {
-  constexpr std::string_view key = "unclean.leader.election.enable";
-  for (PartitionId id = 0; id < checks_.history().size(); ++id) {
-    const std::string& topic = checks_.history().partition(id).topic();
-    if (plan_.replication_of(topic) < 2 || plan_.topic_value(topic, key, key) != "true") continue;
-    damaged_.insert(id);
-    excuse(id, 0);
+void Atlas::leads(PartitionId id, NodeId leader, Instant now) {
+  const auto partition = seen(id);
+  if (!partition || partition->replicas.size() < 2 || damaged_.contains(id)) return;
+  PartitionHistory& history = checks_.history().partition(id);
+  if (partition->recovering && may_elect_uncleanly(history.topic())) {
+    unclean_elections_.insert(id);
+    return excuse(id, 0);
   }
+  const auto harmed = unclean_.find({id, leader});
+  if (harmed == unclean_.end()) return;
+  const std::int64_t floor = harmed->second.floor;
+  const bool sole = !another_is_clean(id, *partition, leader, now);
+  unclean_.erase(harmed);  // what it has is what counts from now on
+  if (sole) history.excuse(floor, now);
+}
+
+void Atlas::look(Instant now) {
+  std::erase_if(unclean_, [&](const auto& one) {
+    const auto& [replica, unclean] = one;
+    if (!unclean.served) return false;
+    // It left the ISR when it registered anew, unless it was the last one there: beside another leader it is in it by merit.
+    const auto partition = seen(replica.first);
+    return partition && partition->leader != no_node && partition->leader != replica.second &&
+           std::ranges::find(partition->in_sync, replica.second) != partition->in_sync.end();
+  });
+  std::erase_if(unclean_elections_, [&](PartitionId id) {
+    PartitionHistory& history = checks_.history().partition(id);
+    if (view_->has_deposed_leader(history.topic(), history.partition())) return false;
+    const auto waits = [&](const auto& one) { return one.second.contains(id); };
+    if (!damaged_.contains(id) && std::ranges::none_of(excused_until_, waits)) history.end_excuse(now);
+    return true;
+  });
 }
 
 void Atlas::struck(Harm harm, NodeId server, Instant now) {
@@ -112,8 +129,8 @@ void Atlas::struck(Harm harm, NodeId server, Instant now) {
     if (partition && std::ranges::find(partition->replicas, server) == partition->replicas.end()) continue;
     const bool gone = harm == Harm::stored || damaged_.contains(id);
     const std::int64_t floor = gone ? 0 : promised(history, now);
-    unclean_[{id, server}] = std::nullopt;
-    floors_[{id, server}] = floor;
+    const auto [at, fresh] = unclean_.try_emplace({id, server}, Unclean{.floor = floor, .served = {}});
+    if (!fresh) at->second = {.floor = std::min(at->second.floor, floor), .served = {}};
     if (partition && !damaged_.contains(id) && another_is_clean(id, *partition, server, now)) continue;
     excuse(id, floor);
     if (damaged_.contains(id)) continue;
@@ -137,14 +154,14 @@ void Atlas::damaged(NodeId server) {
 }
 
 void Atlas::recovered(NodeId server, Instant now) {
-  for (auto& [replica, served] : unclean_) {
-    if (replica.second == server && !served) served = now;
+  for (auto& [replica, unclean] : unclean_) {
+    if (replica.second == server && !unclean.served) unclean.served = now;
   }
   const auto waiting = excused_until_.find(server);
   if (waiting == excused_until_.end()) return;
   // Damage to what is stored comes to light at any time later.
   for (const PartitionId id : waiting->second) {
-    if (!damaged_.contains(id)) checks_.history().partition(id).end_excuse(now);
+    if (!damaged_.contains(id) && !unclean_elections_.contains(id)) checks_.history().partition(id).end_excuse(now);
   }
   excused_until_.erase(waiting);
 }

@@ -2,7 +2,10 @@
 //
 // A record acknowledged with acks=all is on every replica that is in sync. It may be lost only if none of them kept it: while
 // one clean replica lives, everything is demanded. A replica is clean unless a fault took away what it had not flushed, and it
-// has not been back in sync since. Of the last one it depends on the fault what is still demanded:
+// has not been back in sync since. A clean replica that is down does not count for ever: when its session ends, the controller
+// takes it out of the ISR, and if whoever is left there has lost what it had not flushed, it leads with what it has (unless the
+// clean one has become an eligible leader replica, KIP-966). So the atlas looks again whenever a leader is elected.
+// Of the last one it depends on the fault what is still demanded:
 //   crash, restart, pause, …      everything: the page cache survives.
 //   power cut                     what the policy promised to have flushed:
 //                                   flush.messages = 1   all that was acknowledged
@@ -13,6 +16,9 @@
 //                                 broker starts again on the same machine, and must not trust what its page cache shows
 //   wiped disk                    nothing
 // Bit rot, phantom writes, … on any replica: nothing of what is stored, but damage must be detected, not served.
+//
+// Where unclean.leader.election.enable is set, an election of a replica out of sync may cost everything from before it, and
+// what the leader of before still acknowledges until it has heard of its successor. Nothing else is excused for that setting.
 //
 // Metadata is flushed before it is acknowledged: it is demanded until a majority of the controllers has been wiped or damaged.
 #pragma once
@@ -46,8 +52,10 @@ class Atlas {
   // The offset below which a replica of `partition` that is in sync survives a power cut at `now`.
   [[nodiscard]] std::int64_t promised(const PartitionHistory& partition, Instant now) const;
 
-  // The declared topics are there. Where a replica out of sync may lead, nothing is demanded.
-  void begin();
+  // `leader` has been elected for the partition, and has not served as such yet.
+  void leads(PartitionId partition, NodeId leader, Instant now);
+  // Takes note of who is in sync again. Called often.
+  void look(Instant now);
   // A server goes down now by a fault of this harm. What that may cost is excused until it is `recovered`.
   void struck(Harm harm, NodeId server, Instant now);
   // A controller that lost its disk votes again, under its new one.
@@ -70,9 +78,13 @@ class Atlas {
 
  private:
   using Replica = std::pair<PartitionId, NodeId>;
+  struct Unclean {
+    std::int64_t floor = 0;         // what it kept for certain
+    std::optional<Instant> served;  // when it served again; nothing: not yet
+  };
 
   [[nodiscard]] std::optional<PartitionView> seen(PartitionId id);
-  [[nodiscard]] bool is_clean(PartitionId id, NodeId replica, Instant now) const;
+  [[nodiscard]] bool may_elect_uncleanly(std::string_view topic) const;
   [[nodiscard]] bool another_is_clean(PartitionId id, const PartitionView& partition, NodeId struck, Instant now) const;
   void lose_metadata_with(NodeId server);
   void excuse(PartitionId id, std::int64_t floor) { checks_.history().partition(id).excuse(floor, end_of_time); }
@@ -85,9 +97,9 @@ class Atlas {
   Instant slow_since_{};
   Instant slow_until_{};
   std::map<PartitionId, PartitionView> last_seen_;         // for when nobody is left to ask
-  std::map<Replica, std::optional<Instant>> unclean_;      // when it served again; nothing: not yet
-  std::map<Replica, std::int64_t> floors_;                 // what it had promised to keep when it was struck
+  std::map<Replica, Unclean> unclean_;                     // until they are in sync again
   std::set<PartitionId> damaged_;                          // excused for good
+  std::set<PartitionId> unclean_elections_;                // excused until the leader of before knows
   std::map<NodeId, std::set<PartitionId>> excused_until_;  // whose return ends the excuse
   std::set<NodeId> lost_controllers_;
   std::set<NodeId> damaged_servers_;

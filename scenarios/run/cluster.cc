@@ -89,7 +89,7 @@ broker::FormatOptions format_options(const Plan& plan, const ServerPlan& server,
 // What a server's process knows, for the selectors of faults.
 class BrokerInsight final : public NodeInsight {
  public:
-  explicit BrokerInsight(const broker::Broker& broker) : broker_{broker} {}
+  BrokerInsight(const broker::Broker& broker, NodeId id) : broker_{broker}, id_{id} {}
   [[nodiscard]] LeaderEpoch quorum_epoch() const override {
     return broker_.standing().value_or(broker::Broker::Standing{}).epoch;
   }
@@ -115,9 +115,14 @@ class BrokerInsight final : public NodeInsight {
     const auto found = image == nullptr ? nullptr : image->find(topic);
     const raft::PartitionImage* partition = found == nullptr ? nullptr : found->partition(index);
     if (partition == nullptr) return std::nullopt;
-    return PartitionView{partition->leader, nodes(partition->replicas), nodes(partition->in_sync_replicas),
-                         nodes(partition->eligible_leader_replicas)};
+    return PartitionView{.leader = partition->leader,
+                         .replicas = nodes(partition->replicas),
+                         .in_sync = nodes(partition->in_sync_replicas),
+                         .eligible = nodes(partition->eligible_leader_replicas),
+                         .leader_epoch = partition->leader_epoch,
+                         .recovering = partition->recovery == raft::LeaderRecovery::recovering};
   }
+  [[nodiscard]] bool leads(const PartitionView& partition) const override { return partition.leader == id_; }
 
  private:
   static std::vector<NodeId> nodes(const raft::NodeList& list) {
@@ -126,6 +131,7 @@ class BrokerInsight final : public NodeInsight {
     return ids;
   }
   const broker::Broker& broker_;
+  NodeId id_;
 };
 
 // The process of a server: starts it, serves until it is asked to stop or cannot go on.
@@ -196,7 +202,7 @@ class ServerProcess {
   bool asked_ = false;  // to stop
   bool stopped_ = false;
   broker::Broker broker_;
-  BrokerInsight insight_{broker_};
+  BrokerInsight insight_{broker_, run_.servers[index_].plan->id};
 };
 
 // A broker does not start with damaged metadata. If a fault has damaged what is stored, the operator removes the log

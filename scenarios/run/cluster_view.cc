@@ -1,5 +1,7 @@
 #include "scenarios/run/cluster_view.h"
 
+#include <algorithm>
+
 namespace squall::scenarios {
 
 NodeId NewestView::active_controller() const {
@@ -28,6 +30,15 @@ std::optional<PartitionView> NewestView::partition(std::string_view topic, std::
     if (newest == nullptr || node->metadata_end() > newest->metadata_end()) newest = node;
   }
   return newest == nullptr ? std::nullopt : newest->partition(topic, index);
+}
+
+bool NewestView::has_deposed_leader(std::string_view topic, std::int32_t index) const {
+  const auto now = partition(topic, index);
+  if (!now) return false;
+  return std::ranges::any_of(live_(), [&](const NodeInsight* node) {
+    const auto own = node->partition(topic, index);
+    return own && own->leader_epoch < now->leader_epoch && node->leads(*own);
+  });
 }
 
 }  // namespace squall::scenarios

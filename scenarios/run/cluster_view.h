@@ -24,7 +24,9 @@ struct PartitionView {
   NodeId leader = no_node;
   std::vector<NodeId> replicas;
   std::vector<NodeId> in_sync;
-  std::vector<NodeId> eligible{};  // out of sync, and holding all that was acknowledged (KIP-966)
+  std::vector<NodeId> eligible{};  // KIP-966: not in sync any more, and yet with all that was committed
+  LeaderEpoch leader_epoch = no_epoch;
+  bool recovering = false;  // its leader was not in sync when it was elected
 };
 
 // What one node knows, while it runs.
@@ -43,6 +45,8 @@ class NodeInsight {
   [[nodiscard]] virtual std::optional<Offset> written_end() const = 0;
   // Nothing: its image has no such partition.
   [[nodiscard]] virtual std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const = 0;
+  // Whether it is the leader there, by its own image.
+  [[nodiscard]] virtual bool leads(const PartitionView& partition) const = 0;
 };
 
 class ClusterView {
@@ -54,6 +58,8 @@ class ClusterView {
   [[nodiscard]] virtual std::vector<VoterView> voters() const { return {}; }
   // Nothing while nobody knows of the partition.
   [[nodiscard]] virtual std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const = 0;
+  // Whether a node that is up still takes itself for the leader of an epoch that is over.
+  [[nodiscard]] virtual bool has_deposed_leader(std::string_view, std::int32_t) const { return false; }
 };
 
 // The insights of all nodes that are up, in the order of their ids.
@@ -66,6 +72,7 @@ class NewestView final : public ClusterView {
   [[nodiscard]] NodeId active_controller() const override;
   [[nodiscard]] std::vector<VoterView> voters() const override;
   [[nodiscard]] std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const override;
+  [[nodiscard]] bool has_deposed_leader(std::string_view topic, std::int32_t index) const override;
 
  private:
   LiveInsights live_;
@@ -77,7 +84,7 @@ class SoleNodeView final : public ClusterView {
   SoleNodeView(NodeId id, std::function<bool()> serves) : id_{id}, serves_{std::move(serves)} {}
   [[nodiscard]] NodeId active_controller() const override { return serves_() ? id_ : no_node; }
   [[nodiscard]] std::optional<PartitionView> partition(std::string_view, std::int32_t) const override {
-    return PartitionView{active_controller(), {id_}, {id_}};
+    return PartitionView{.leader = active_controller(), .replicas = {id_}, .in_sync = {id_}, .eligible = {}};
   }
 
  private:

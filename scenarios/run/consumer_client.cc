@@ -62,13 +62,19 @@ class ConsumerClient {
 
   // Seeks to the log start or the log end, trying until that works or the run ends.
   void move(const client::TopicPartition& partition, bool earliest) {
+    (void)seek(partition, earliest);
+    reader_.moved(partition);
+  }
+
+  // False: the run has ended.
+  [[nodiscard]] bool seek(const client::TopicPartition& partition, bool earliest) {
     const auto where = earliest ? client::OffsetSpec::earliest() : client::OffsetSpec::latest();
     while (!run_.stopping) {
-      if (consumer_.seek_to(partition, where, world_.now() + std::chrono::seconds{2})) break;
+      if (consumer_.seek_to(partition, where, world_.now() + std::chrono::seconds{2})) return true;
       ++run_.checks.tally().client_errors;
       world_.sleep_until(world_.now() + std::chrono::milliseconds{100});
     }
-    reader_.moved(partition);
+    return false;
   }
 
   void recover(const client::Error& error) {
@@ -80,7 +86,7 @@ class ConsumerClient {
     }
     const client::TopicPartition partition = *failed;
     if (error.failure == client::Failure::out_of_range) {
-      move(partition, true);
+      if (seek(partition, true)) reader_.thrown_out(partition);
     } else if (error.failure == client::Failure::corrupt) {
       // The damage was noticed, as it must be. It stays where it is: go on behind it.
       ++run_.checks.tally().corruption_detected;

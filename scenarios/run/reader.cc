@@ -18,6 +18,17 @@ void Reader::moved(const client::TopicPartition& partition) {
   session.last.clear();
 }
 
+void Reader::thrown_out(const client::TopicPartition& partition) {
+  Watched& watched = watched_.at(partition);
+  const auto start = consumer_.position(partition);
+  run_.checks.thrown_out({.partition = watched.id,
+                          .position = watched.session.position,
+                          .log_start = start ? start->value() : -1,
+                          .generation = watched.session.generation,
+                          .at = run_.now()});
+  moved(partition);
+}
+
 std::uint64_t Reader::seen(const client::TopicPartition& partition) const { return watched_.at(partition).seen; }
 
 void Reader::observe(std::span<const client::ConsumedRecord> records) {
@@ -45,11 +56,13 @@ void Reader::observe_run(std::span<const client::ConsumedRecord> records, Instan
   watched.seen += batch_.size();
   const auto high_watermark = consumer_.high_watermark(partition);
   const auto log_start = consumer_.log_start(partition);
-  if (watched.replicated) {
+  const LeaderEpoch told_in = consumer_.told_in(partition);
+  if (watched.replicated && (told_in == no_epoch || told_in != watched.told_in)) {
     // A leader that has just been elected may know less of both than the one before it.
     watched.session.high_watermark = -1;
     watched.session.log_start = -1;
   }
+  watched.told_in = told_in;
   run_.checks.read({.partition = watched.id,
                     .records = batch_,
                     .session = &watched.session,

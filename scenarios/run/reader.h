@@ -18,6 +18,8 @@ class Reader {
   void watch(const client::TopicPartition& partition, PartitionId id);
   // The reader's position was moved: what it remembers of order and position is void.
   void moved(const client::TopicPartition& partition);
+  // The reader was told that its position is outside the log, and has moved to the log start.
+  void thrown_out(const client::TopicPartition& partition);
   // One result of `poll`.
   void observe(std::span<const client::ConsumedRecord> records);
 
@@ -29,6 +31,7 @@ class Reader {
     PartitionId id = 0;
     bool create_time = true;
     bool replicated = false;
+    LeaderEpoch told_in = no_epoch;
     ReadSession session;
     std::uint64_t seen = 0;
   };

@@ -76,11 +76,20 @@ class Runner {
         if (server.node->index() == event.node) server.dir_failed = true;
       }
     }
+    if (event.name == runtime::EventName::leader_elected) note_leader(event);
     faults_.event(event);
     if (options_.on_event) options_.on_event(event);
     if (begun_ && options_.break_on && event.name == *options_.break_on) {
       broke_on_event_ = true;
       interrupt();
+    }
+  }
+
+  void note_leader(const sim::ProductEvent& event) {
+    for (const PartitionId id : run_.partitions) {
+      const PartitionHistory& partition = run_.checks.history().partition(id);
+      if (event.text("partition") != fmt::format("{}-{}", partition.topic(), partition.partition())) continue;
+      run_.atlas.leads(id, NodeId{static_cast<std::int32_t>(event.number("leader").value_or(-1))}, run_.now());
     }
   }
 
@@ -162,7 +171,6 @@ class Runner {
         run_.partitions.push_back(run_.checks.history().partition_id(topic.name, index));
       }
     }
-    run_.atlas.begin();
     run_.begun = run_.now();
     begun_ = true;
     return {};

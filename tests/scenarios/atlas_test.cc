@@ -14,8 +14,12 @@ class FakeView final : public ClusterView {
  public:
   NodeId active_controller() const override { return NodeId{101}; }
   std::optional<PartitionView> partition(std::string_view, std::int32_t) const override { return view; }
-  std::optional<PartitionView> view =
-      PartitionView{NodeId{1}, {NodeId{1}, NodeId{2}, NodeId{3}}, {NodeId{1}, NodeId{2}, NodeId{3}}};
+  bool has_deposed_leader(std::string_view, std::int32_t) const override { return deposed; }
+  bool deposed = false;
+  std::optional<PartitionView> view = PartitionView{.leader = NodeId{1},
+                                                    .replicas = {NodeId{1}, NodeId{2}, NodeId{3}},
+                                                    .in_sync = {NodeId{1}, NodeId{2}, NodeId{3}},
+                                                    .eligible = {}};
 };
 
 Plan cluster_plan(std::string_view config = "") {
@@ -168,13 +172,63 @@ TEST_F(FlushedAtlasTest, WhatEachReplicaFlushedIsDemandedOfTheLast) {
   EXPECT_TRUE(demanded());
 }
 
+// The clean one's session ended first, and the controller took it out of the ISR.
+TEST_F(AtlasTest, AReplicaThatLostPowerAndIsLeftAloneInTheIsrCostsWhatItLost) {
+  view.view->in_sync = {NodeId{1}, NodeId{3}};
+  cut(1, 2);
+  EXPECT_TRUE(demanded()) << "3 is clean";
+  view.view->in_sync = {NodeId{1}};
+  atlas.leads(id, NodeId{1}, at(20));
+  EXPECT_FALSE(demanded());
+  EXPECT_TRUE(excused(19));
+  EXPECT_FALSE(excused(20)) << "what it has is what counts";
+}
+
+TEST_F(AtlasTest, ACleanReplicaThatIsEligibleIsTheOneToLead) {
+  cut(1, 2);
+  view.view->in_sync = {NodeId{1}};
+  view.view->eligible = {NodeId{3}};
+  atlas.leads(id, NodeId{1}, at(20));
+  EXPECT_TRUE(demanded());
+}
+
+TEST_F(AtlasTest, AReplicaThatCaughtUpAfterItsPowerCutLosesNothingAsALeader) {
+  cut(1, 2);
+  back(1, 12);
+  view.view->leader = NodeId{2};
+  atlas.look(at(13));
+  view.view->in_sync = {NodeId{1}};
+  atlas.leads(id, NodeId{1}, at(14));
+  EXPECT_TRUE(demanded());
+}
+
+TEST_F(AtlasTest, AnUncleanElectionOfATopicThatForbidsItIsNotExcused) {
+  view.view->recovering = true;
+  atlas.leads(id, NodeId{2}, at(20));
+  EXPECT_TRUE(demanded());
+}
+
 struct UncleanAtlasTest : AtlasTest {
   UncleanAtlasTest() : AtlasTest{"config = { \"unclean.leader.election.enable\" = true }\n"} {}
 };
 
-TEST_F(UncleanAtlasTest, NothingIsDemandedWhereAReplicaOutOfSyncMayLead) {
-  atlas.begin();
-  EXPECT_TRUE(excused(100));
+TEST_F(UncleanAtlasTest, EverythingIsDemandedUntilAReplicaOutOfSyncLeads) {
+  EXPECT_FALSE(excused(10));
+  atlas.leads(id, NodeId{2}, at(20));
+  EXPECT_TRUE(demanded()) << "it was in sync";
+}
+
+TEST_F(UncleanAtlasTest, AnUncleanElectionIsExcusedUntilTheLeaderOfBeforeKnowsOfIt) {
+  view.view->recovering = true;
+  atlas.leads(id, NodeId{2}, at(20));
+  EXPECT_FALSE(demanded());
+  view.deposed = true;
+  atlas.look(at(21));
+  EXPECT_TRUE(excused(22));
+  view.deposed = false;
+  atlas.look(at(23));
+  EXPECT_TRUE(excused(22));
+  EXPECT_FALSE(excused(23));
 }
 
 }  // namespace

@@ -344,5 +344,25 @@ TEST(Gates, AnEmptyRunCannotPass) {
   EXPECT_THAT(closed_gates({.faults_min = 1, .operations_min = 1}, enough, 1), IsEmpty());
 }
 
+TEST_F(ChecksTest, AConsumerIsNotThrownOutOfWhatItHasRead) {
+  send(4);
+  ack(0, 4, 0);
+  read({record(0, 0), record(1, 1), record(2, 2)}, reader);
+  checks.thrown_out({.partition = partition, .position = 3, .log_start = 0, .generation = history().generation(), .at = at(2)});
+  EXPECT_THAT(broken(), ElementsAre("positions_kept"));
+}
+
+TEST_F(ChecksTest, DeletionMayOvertakeAConsumerAndAFaultThatIsExcusedMayThrowItOut) {
+  send(4);
+  ack(0, 4, 0);
+  read({record(0, 0), record(1, 1), record(2, 2)}, reader);
+  const auto before = history().generation();
+  checks.thrown_out({.partition = partition, .position = 3, .log_start = 4, .generation = before, .at = at(2)});
+  checks.thrown_out({.partition = partition, .position = -1, .log_start = 0, .generation = before, .at = at(2)});
+  history().excuse(1, at(3));
+  checks.thrown_out({.partition = partition, .position = 3, .log_start = 0, .generation = before, .at = at(4)});
+  EXPECT_THAT(broken(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace squall::scenarios

@@ -123,25 +123,31 @@ TEST(ClusterPlan, ASwarmStrikesEveryServerOfACluster) {
 
 class FakeInsight final : public NodeInsight {
  public:
-  FakeInsight(std::int32_t epoch, NodeId leader, std::int64_t end, NodeId partition_leader)
-      : epoch_{epoch}, leader_{leader}, end_{end}, partition_leader_{partition_leader} {}
+  FakeInsight(std::int32_t epoch, NodeId leader, std::int64_t end, NodeId partition_leader, NodeId self = NodeId{9})
+      : epoch_{epoch}, leader_{leader}, end_{end}, partition_leader_{partition_leader}, self_{self} {}
   LeaderEpoch quorum_epoch() const override { return epoch_; }
   NodeId quorum_leader() const override { return leader_; }
   Offset metadata_end() const override { return end_; }
   std::optional<Offset> written_end() const override { return std::nullopt; }
   std::optional<PartitionView> partition(std::string_view, std::int32_t) const override {
-    return PartitionView{partition_leader_, {partition_leader_}, {partition_leader_}};
+    return PartitionView{.leader = partition_leader_,
+                         .replicas = {partition_leader_},
+                         .in_sync = {partition_leader_},
+                         .eligible = {},
+                         .leader_epoch = epoch_};
   }
+  bool leads(const PartitionView& partition) const override { return partition.leader == self_; }
 
  private:
   LeaderEpoch epoch_;
   NodeId leader_;
   Offset end_;
   NodeId partition_leader_;
+  NodeId self_;
 };
 
 TEST(NewestView, BelievesTheNewestEpochAndTheNewestImage) {
-  const FakeInsight deposed{4, NodeId{101}, 90, NodeId{1}};
+  const FakeInsight deposed{4, NodeId{101}, 90, NodeId{1}, NodeId{1}};
   const FakeInsight follower{5, no_node, 120, NodeId{2}};
   const FakeInsight leader{5, NodeId{102}, 110, NodeId{3}};
   std::vector<const NodeInsight*> live;
@@ -153,6 +159,9 @@ TEST(NewestView, BelievesTheNewestEpochAndTheNewestImage) {
   live = {&deposed, &follower, &leader};
   EXPECT_EQ(view.active_controller(), NodeId{102});
   EXPECT_EQ(view.partition("orders", 0)->leader, NodeId{2});
+  EXPECT_TRUE(view.has_deposed_leader("orders", 0)) << "broker 1 does not know that it leads no more";
+  live = {&follower, &leader};
+  EXPECT_FALSE(view.has_deposed_leader("orders", 0));
   live = {&deposed, &follower};
   EXPECT_EQ(view.active_controller(), no_node) << "the old leader has been outvoted";
 }

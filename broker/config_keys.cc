@@ -315,10 +315,23 @@ constexpr TopicConfigKey topic_table[] = {
      {{{"unclean.leader.election.enable"}}}},
 };
 
+constexpr ConfigKey dynamic_table[] = {
+    number("follower.replication.throttled.rate", int64, long_max_text, 0, long_max,
+           "Bytes a second that a broker fetches of throttled replicas that are not in sync (KIP-73)."),
+    number("leader.replication.throttled.rate", int64, long_max_text, 0, long_max,
+           "Bytes a second that a broker lets others fetch of throttled replicas that are not in sync (KIP-73)."),
+};
+
 }  // namespace
 
 std::span<const ConfigKey> broker_config_keys() { return broker_table; }
 std::span<const TopicConfigKey> topic_config_keys() { return topic_table; }
+std::span<const ConfigKey> dynamic_broker_config_keys() { return dynamic_table; }
+
+const ConfigKey* find_dynamic_broker_config_key(std::string_view name) {
+  const auto* found = std::ranges::find(dynamic_table, name, &ConfigKey::name);
+  return found == std::end(dynamic_table) ? nullptr : found;
+}
 
 const ConfigKey* find_broker_config_key(std::string_view name) {
   const auto* found = std::ranges::find(broker_table, name, &ConfigKey::name);

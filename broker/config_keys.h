@@ -53,6 +53,10 @@ struct TopicConfigKey {
 
 [[nodiscard]] std::span<const ConfigKey> broker_config_keys();
 [[nodiscard]] std::span<const TopicConfigKey> topic_config_keys();
+// What IncrementalAlterConfigs sets for one broker, or for all of them, while they run (KIP-226). None of them is a key of
+// `server.properties`.
+[[nodiscard]] std::span<const ConfigKey> dynamic_broker_config_keys();
+[[nodiscard]] const ConfigKey* find_dynamic_broker_config_key(std::string_view name);
 [[nodiscard]] const ConfigKey* find_broker_config_key(std::string_view name);
 [[nodiscard]] const TopicConfigKey* find_topic_config_key(std::string_view name);
 

@@ -53,6 +53,13 @@ std::string config_reference_page() {
                    key.doc);
   }
   page +=
+      "\n## Brokers, while they run\n\nSet by IncrementalAlterConfigs for one broker, or for all of them with an empty name; "
+      "the first wins.\n\n| Key | Type | Default | Valid | Meaning |\n| --- | --- | --- | --- | --- |\n";
+  for (const ConfigKey& key : dynamic_broker_config_keys()) {
+    fmt::format_to(out, "| `{}` | {} | {} | {} | {} |\n", key.name, to_string(key.type), default_text(key), valid_text(key),
+                   key.doc);
+  }
+  page +=
       "\n## Topics\n\nSet by CreateTopics and IncrementalAlterConfigs. Where a topic sets nothing, the first of the broker "
       "keys that\n"
       "is set gives the value.\n\n| Key | Type | Default | Valid | Broker keys | Meaning |\n| --- | --- | --- | --- | --- | "

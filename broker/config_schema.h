@@ -11,7 +11,7 @@ class BrokerConfigSchema final : public raft::ConfigSchema {
   // `config` outlives the schema.
   explicit BrokerConfigSchema(const BrokerConfig& config) : config_{config} {}
 
-  // Topics can be altered, and of brokers what they take over while they run.
+  // Topics can be altered, and of brokers what is in `dynamic_broker_config_keys`.
   [[nodiscard]] std::optional<std::string> refuses(raft::ConfigResource resource,
                                                    const std::vector<std::string>& keys) const override;
   [[nodiscard]] bool knows(raft::ConfigResource resource, std::string_view key) const override;

@@ -147,6 +147,12 @@ std::optional<std::string> check_topic_config(std::string_view name, std::string
   if (const auto wrong = check_value(row->key, value)) {
     return fmt::format("Invalid value {} for configuration {}: {}", quote(value), quote(name), *wrong);
   }
+  if (name.ends_with(".replication.throttled.replicas") && !ThrottledReplicas::parse(value)) {
+    return fmt::format(
+        "Invalid value {} for configuration {}: must be the literal '*' or a list of replicas in the following "
+        "format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+        quote(value), quote(name));
+  }
   return std::nullopt;
 }
 

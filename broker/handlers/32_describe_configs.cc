@@ -72,18 +72,36 @@ void describe_broker(const BrokerState& broker, const Resource& resource, const 
   }
 }
 
-// What was altered of the broker, or, without a name, of all brokers (KIP-226).
-void describe_altered(const BrokerState& broker, const Resource& resource, Result& result) {
+// What is set while brokers run: for this broker (`own`), or by default for all.
+void describe_dynamic(const BrokerState& broker, const Resource& resource, const protocol::DescribeConfigsRequest& request,
+                      bool own, Result& result) {
   const auto image = broker.image();
-  for (const auto& [name, value] : image->config_of(ConfigResource::broker, resource.resource_name)) {
-    if (!is_wanted(resource, name)) continue;
+  const ConfigValues& cluster = image->config_of(ConfigResource::broker, "");
+  const ConfigValues none;
+  const ConfigValues& set = own ? image->config_of(ConfigResource::broker, resource.resource_name) : none;
+  for (const ConfigKey& key : dynamic_broker_config_keys()) {
+    if (!is_wanted(resource, key.name)) continue;
+    const auto mine = set.find(key.name);
+    const auto all = cluster.find(key.name);
+    if (!own && all == cluster.end()) continue;
     Entry& entry = result.configs.emplace_back();
-    entry.name = name;
-    entry.value = value;
-    const auto origin = resource.resource_name.empty() ? ConfigOrigin::dynamic_default : ConfigOrigin::dynamic_broker;
-    entry.config_source = static_cast<std::int8_t>(origin);
-    entry.config_type = static_cast<std::int8_t>(ConfigType::int64);
-    entry.documentation = std::nullopt;
+    std::string value{*key.default_value};
+    auto origin = ConfigOrigin::fallback;
+    if (request.include_synonyms && mine != set.end()) {
+      add_synonym(entry, key.name, mine->second, ConfigOrigin::dynamic_broker);
+    }
+    if (request.include_synonyms && all != cluster.end()) {
+      add_synonym(entry, key.name, all->second, ConfigOrigin::dynamic_default);
+    }
+    if (request.include_synonyms && own) add_synonym(entry, key.name, value, ConfigOrigin::fallback);
+    if (mine != set.end()) {
+      value = mine->second;
+      origin = ConfigOrigin::dynamic_broker;
+    } else if (all != cluster.end()) {
+      value = all->second;
+      origin = ConfigOrigin::dynamic_default;
+    }
+    fill(entry, key, std::move(value), origin, request.include_documentation);
   }
 }
 
@@ -109,8 +127,10 @@ void describe(const BrokerState& broker, const Resource& resource, const protoco
                       "Unexpected broker id, expected " + std::to_string(broker.config.node_id.value()) + ", but received " +
                           quote(resource.resource_name));
       }
+      // Without a name: the defaults of all brokers.
       if (!resource.resource_name.empty()) describe_broker(broker, resource, request, result);
-      return describe_altered(broker, resource, result);
+      describe_dynamic(broker, resource, request, !resource.resource_name.empty(), result);
+      return;
     case ConfigResource::client_metrics:
     case ConfigResource::group: break;
   }

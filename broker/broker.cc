@@ -49,12 +49,19 @@ void on_log_start_moved(const BrokerState& state, const log::TopicPartition& nam
   if (const PartitionRef& partition = state.partitions->find(name.topic, name.partition.value())) partition->notify();
 }
 
-// A directory has failed: who waits on its partitions must hear of it; a node with none left cannot go on.
+// A directory has failed: its partitions are out of use here, and the controller must hear of it; a node with none left cannot
+// go on.
 void on_dir_failed(BrokerState& state, const std::string& dir) {
   if (state.partitions != nullptr) {
-    for (const PartitionRef& partition : state.partitions->all()) partition->notify();
+    for (const log::LogDirInfo& info : state.logs->dirs()) {
+      if (info.path != dir) continue;
+      for (const PartitionRef& partition : state.partitions->all()) {
+        if (partition->directory() == info.directory_id) partition->fail();
+      }
+    }
   }
   if (state.logs == nullptr) return;  // while they are opened: what `open` returns says it
+  state.directories.tell_failed();
   const bool metadata_lost = dir == state.config.metadata_log_dir;
   const auto dirs = state.logs->dirs();
   const bool none_left = std::ranges::none_of(dirs, [](const log::LogDirInfo& info) { return info.online; });
@@ -209,6 +216,7 @@ std::expected<void, StartError> join_cluster(BrokerState& state) {
   if (!state.lifecycle->wait_until_registered(end_of_time)) return not_joined(state);
   if (!state.lifecycle->wait_until_caught_up(end_of_time)) return not_joined(state);
   load_partitions(state);
+  state.directories.start();
   state.lifecycle->set_ready();
   if (!state.lifecycle->wait_until_unfenced(end_of_time) || state.stop_asked) return not_joined(state);
   return {};
@@ -304,6 +312,7 @@ void Broker::stop() {
   }
   state.stopping = true;
   state.stop_watchers.notify();
+  state.directories.stop();
   state.server->stop(runtime::deadline_in(state.world, grace));
   if (state.metrics_server) state.metrics_server->stop();
   if (state.replicas) state.replicas->stop();
@@ -311,6 +320,7 @@ void Broker::stop() {
   if (state.controller_channel) state.controller_channel->stop();
   if (state.lifecycle_channel) state.lifecycle_channel->stop();
   if (state.replication_channel) state.replication_channel->stop();
+  state.directories.wait();
   if (state.control_plane) broker::stop(*state.control_plane, grace);
   state.controller_server->stop(runtime::deadline_in(state.world, grace));
   state.logs->shutdown(broker_epoch(state));

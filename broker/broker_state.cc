@@ -8,6 +8,7 @@ BrokerState::BrokerState(runtime::World& its_world, BrokerConfig its_config)
       metrics{its_world.metrics()},
       config_image{std::make_shared<const MetadataImage>()},
       metadata_turn{its_world},
+      directories{*this},
       fetch_sessions{static_cast<std::size_t>(config.integer("max.incremental.fetch.session.cache.slots")),
                      its_world.fork_random("fetch-sessions")},
       producer_ids{its_world},

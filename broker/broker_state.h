@@ -13,6 +13,7 @@
 #include "broker/config.h"
 #include "broker/control_plane.h"
 #include "broker/controller_channel.h"
+#include "broker/directory_reporter.h"
 #include "broker/fetch_session.h"
 #include "broker/fetch_watch.h"
 #include "broker/lifecycle.h"
@@ -66,6 +67,7 @@ struct BrokerState : std::enable_shared_from_this<BrokerState> {
   std::unique_ptr<PartitionTable> partitions;
   ThrottleWindow leader_throttle;  // KIP-73: what followers may fetch of throttled replicas
   bool selects_by_rack = false;    // replica.selector.class
+  DirectoryReporter directories;   // tells the controller of them
   FetchSessionCache fetch_sessions;
   ProducerIds producer_ids;
   std::vector<ListenerState> listeners;

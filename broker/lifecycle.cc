@@ -123,6 +123,7 @@ Duration BrokerLifecycle::State::register_once() {
   }
   request.rack = options.rack;
   request.log_dirs = options.log_dirs;
+  std::erase_if(request.log_dirs, [&](const Uuid& one) { return std::ranges::find(offline, one) != offline.end(); });
   request.previous_broker_epoch = options.previous_epoch;
   const bool first = epoch < 0;
   const Instant deadline = world.now() + options.session_timeout / 2;

@@ -22,6 +22,13 @@ Partition::Partition(runtime::World& world, log::TopicPartition name, Uuid topic
       min_in_sync_{setup.replication.min_in_sync},
       settled_{world} {}
 
+void Partition::fail() {
+  if (std::exchange(failed_, true)) return;
+  leads_ = alone_ = false;
+  if (host_ != nullptr) host_->role_ends(*this);
+  notify();
+}
+
 void Partition::remove() {
   removed_ = true;
   leads_ = alone_ = false;
@@ -67,7 +74,7 @@ RoleChange Partition::apply(const PartitionRegistration& registration, const Bro
   if (!begins_anew(registration)) {
     take_over(registration, brokers, role);
     replica_watchers_.notify();
-    if (host_ != nullptr) host_->role_begun(shared_from_this());
+    if (host_ != nullptr && online()) host_->role_begun(shared_from_this());
     return role;
   }
   changing_ = true;
@@ -78,7 +85,7 @@ RoleChange Partition::apply(const PartitionRegistration& registration, const Bro
   changing_ = false;
   note_role();
   notify();
-  if (host_ != nullptr) host_->role_begun(shared_from_this());
+  if (host_ != nullptr && online()) host_->role_begun(shared_from_this());
   return role;
 }
 
@@ -104,7 +111,7 @@ void Partition::take_over(const PartitionRegistration& registration, const Broke
 bool Partition::begin_epoch(const EpochBegin& begin) {
   if (log_->latest_epoch() >= begin.epoch) return true;
   if (!log_->assign_epoch_start(begin.epoch, begin.start)) {
-    failed_ = true;
+    fail();
     return false;
   }
   world_.emit(EventName::leader_elected, {{"partition", log::directory_name(name_)},

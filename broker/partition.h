@@ -68,9 +68,13 @@ class Partition : public std::enable_shared_from_this<Partition> {
   [[nodiscard]] Uuid topic_id() const { return topic_id_; }
   [[nodiscard]] ReplicaKey key() const { return {topic_id_, name_.partition}; }
   [[nodiscard]] bool online() const { return log_ != nullptr && !failed_ && !log_->quarantined() && !removed_; }
+  // Its directory failed: it leads and follows nothing any more; wakes all waiters.
+  void fail();
   // Set once, when the replica goes from this broker; wakes all waiters.
   void remove();
   [[nodiscard]] bool removed() const { return removed_; }
+  // The directory that it stands in, failed or not; zero if there is no log.
+  [[nodiscard]] Uuid directory() const { return log_ == nullptr ? Uuid{} : log_->directory_id(); }
   // Only while online.
   [[nodiscard]] log::Log& log() { return *log_; }
   [[nodiscard]] const log::Log& log() const { return *log_; }

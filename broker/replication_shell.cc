@@ -114,6 +114,7 @@ void apply_image(BrokerState& state, const std::shared_ptr<const MetadataImage>&
   state.config_image = image;
   set_throttles(state);
   state.partitions->apply(*image, change);
+  state.directories.metadata_changed(change);
 }
 
 }  // namespace squall::broker

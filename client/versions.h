@@ -11,6 +11,7 @@
 #include "protocol/messages/alter_partition.h"
 #include "protocol/messages/alter_partition_reassignments.h"
 #include "protocol/messages/api_versions.h"
+#include "protocol/messages/assign_replicas_to_dirs.h"
 #include "protocol/messages/begin_quorum_epoch.h"
 #include "protocol/messages/broker_heartbeat.h"
 #include "protocol/messages/broker_registration.h"
@@ -58,6 +59,7 @@ SQUALL_CLIENT_API(AllocateProducerIds)
 SQUALL_CLIENT_API(AlterPartition)
 SQUALL_CLIENT_API(AlterPartitionReassignments)
 SQUALL_CLIENT_API(ApiVersions)
+SQUALL_CLIENT_API(AssignReplicasToDirs)
 SQUALL_CLIENT_API(BeginQuorumEpoch)
 SQUALL_CLIENT_API(BrokerHeartbeat)
 SQUALL_CLIENT_API(BrokerRegistration)

@@ -97,6 +97,7 @@ Log::~Log() = default;
 const TopicPartition& Log::partition() const { return state_->partition; }
 Uuid Log::topic_id() const { return state_->topic_id; }
 const std::string& Log::path() const { return state_->path; }
+Uuid Log::directory_id() const { return state_->dir->directory_id; }
 const LogConfig& Log::config() const { return state_->config; }
 void Log::set_config(const LogConfig& config) { state_->config = config; }
 bool Log::quarantined() const { return state_->quarantined; }

@@ -21,6 +21,7 @@ extern const ApiHandler incremental_alter_configs_handler;
 extern const ApiHandler alter_partition_reassignments_handler;
 extern const ApiHandler list_partition_reassignments_handler;
 extern const ApiHandler alter_partition_handler;
+extern const ApiHandler assign_replicas_to_dirs_handler;
 extern const ApiHandler update_features_handler;
 extern const ApiHandler broker_registration_handler;
 extern const ApiHandler broker_heartbeat_handler;

@@ -7,6 +7,7 @@
 #include "protocol/messages/allocate_producer_ids.h"
 #include "protocol/messages/alter_partition.h"
 #include "protocol/messages/alter_partition_reassignments.h"
+#include "protocol/messages/assign_replicas_to_dirs.h"
 #include "protocol/messages/broker_heartbeat.h"
 #include "protocol/messages/broker_registration.h"
 #include "protocol/messages/controller_registration.h"
@@ -187,6 +188,7 @@ const ApiHandler incremental_alter_configs_handler = decided_handler<Incremental
 const ApiHandler alter_partition_reassignments_handler = decided_handler<AlterPartitionReassignmentsRequest>(0, 1);
 const ApiHandler list_partition_reassignments_handler = decided_handler<ListPartitionReassignmentsRequest>(0, 0);
 const ApiHandler alter_partition_handler = decided_handler<AlterPartitionRequest>(2, 3);
+const ApiHandler assign_replicas_to_dirs_handler = decided_handler<AssignReplicasToDirsRequest>(0, 0);
 const ApiHandler update_features_handler = decided_handler<UpdateFeaturesRequest>(0, 2);
 const ApiHandler broker_registration_handler = decided_handler<BrokerRegistrationRequest>(0, 4);
 const ApiHandler broker_heartbeat_handler = decided_handler<BrokerHeartbeatRequest>(0, 1);

@@ -35,7 +35,7 @@ constexpr std::array<const ApiHandler*, 12> brokers_own{
     &describe_cluster_handler, &describe_topic_partitions_handler,
 };
 
-constexpr std::array<const ApiHandler*, 15> controllers_own{
+constexpr std::array<const ApiHandler*, 16> controllers_own{
     &api_versions_handler,
     &quorum_fetch_handler,
     &vote_handler,
@@ -49,6 +49,7 @@ constexpr std::array<const ApiHandler*, 15> controllers_own{
     &broker_heartbeat_handler,
     &allocate_producer_ids_handler,
     &controller_registration_handler,
+    &assign_replicas_to_dirs_handler,
     &update_raft_voter_handler,
     &describe_configs_handler,
 };

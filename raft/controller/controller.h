@@ -40,6 +40,7 @@
 #include "raft/controller/brokers.h"
 #include "raft/controller/configs.h"
 #include "raft/controller/decision.h"
+#include "raft/controller/directories.h"
 #include "raft/controller/features.h"
 #include "raft/controller/partition_changes.h"
 #include "raft/controller/sessions.h"
@@ -95,6 +96,7 @@ class Controller {
                                                                  Instant now);
   Decision<protocol::ListPartitionReassignmentsResponse> submit(const protocol::ListPartitionReassignmentsRequest& request,
                                                                 Instant now);
+  Decision<protocol::AssignReplicasToDirsResponse> submit(const protocol::AssignReplicasToDirsRequest& request, Instant now);
   Decision<protocol::AllocateProducerIdsResponse> submit(const protocol::AllocateProducerIdsRequest& request, Instant now);
   // Tells the shell in `take_kraft_version` if the quorum has something to do.
   Decision<protocol::UpdateFeaturesResponse> submit(const protocol::UpdateFeaturesRequest& request, Instant now);

@@ -155,18 +155,25 @@ void PartitionChange::note_last_known_leader(protocol::PartitionChangeRecord& re
   }
 }
 
+// Where each replica stands; of a new one that is known if its broker has one directory.
+std::vector<Uuid> PartitionChange::directories() const {
+  std::vector<Uuid> directories;
+  for (const NodeId node : replicas_) {
+    const auto at = std::ranges::find(now_.replicas, node);
+    const auto index = static_cast<std::size_t>(at - now_.replicas.begin());
+    const bool kept = at != now_.replicas.end() && index < now_.directories.size();
+    const Uuid before = kept ? now_.directories[index] : default_directory(image_, node);
+    directories.push_back(node == placed_ ? directory_ : before);
+  }
+  return directories;
+}
+
 void PartitionChange::note_assignment(protocol::PartitionChangeRecord& record) const {
-  if (!same(replicas_, now_.replicas)) {
-    record.replicas = ids(replicas_);
-    if (version_.has_directories()) {
-      record.directories.emplace();
-      for (const NodeId node : replicas_) {
-        const auto at = std::ranges::find(now_.replicas, node);
-        const auto index = static_cast<std::size_t>(at - now_.replicas.begin());
-        const bool kept = at != now_.replicas.end() && index < now_.directories.size();
-        record.directories->push_back(kept ? now_.directories[index] : default_directory(image_, node));
-      }
-    }
+  const bool reassigned = !same(replicas_, now_.replicas);
+  if (reassigned) record.replicas = ids(replicas_);
+  if (version_.has_directories() && (reassigned || placed_ != no_node)) {
+    auto places = directories();
+    if (reassigned || places != now_.directories) record.directories = std::move(places);
   }
   if (!same(removing_, now_.removing_replicas)) record.removing_replicas = ids(removing_);
   if (!same(adding_, now_.adding_replicas)) record.adding_replicas = ids(adding_);

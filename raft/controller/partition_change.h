@@ -58,6 +58,12 @@ class PartitionChange {
     recovery_ = recovery;
     return *this;
   }
+  // The replica of `broker` stands in `directory`.
+  PartitionChange& directory(NodeId broker, Uuid directory) {
+    placed_ = broker;
+    directory_ = directory;
+    return *this;
+  }
   // It lost what it had not flushed: it is no member of the ELR.
   PartitionChange& unclean_shutdown_of(NodeId broker) {
     unclean_shutdown_ = broker;
@@ -81,6 +87,7 @@ class PartitionChange {
   void run_election(protocol::PartitionChangeRecord& record);
   void bump_epoch_if_needed(protocol::PartitionChangeRecord& record) const;
   void note_last_known_leader(protocol::PartitionChangeRecord& record) const;
+  [[nodiscard]] std::vector<Uuid> directories() const;
   void note_assignment(protocol::PartitionChangeRecord& record) const;
 
   const MetadataImage& image_;
@@ -98,6 +105,8 @@ class PartitionChange {
   Nodes eligible_;
   LeaderRecovery recovery_;
   NodeId unclean_shutdown_ = no_node;
+  NodeId placed_ = no_node;
+  Uuid directory_;
 };
 
 // `broker`'s only directory, if it has one and no more; else the zero id, "unassigned".

@@ -114,6 +114,12 @@ Decision<protocol::ListPartitionReassignmentsResponse> Controller::submit(
   return {.records = {}, .response = list_reassignments(*image_, request)};
 }
 
+Decision<protocol::AssignReplicasToDirsResponse> Controller::submit(const protocol::AssignReplicasToDirsRequest& request,
+                                                                    Instant now) {
+  begin_operation(now);
+  return settled(decide_assign_replicas(context(), request));
+}
+
 Decision<protocol::AllocateProducerIdsResponse> Controller::submit(const protocol::AllocateProducerIdsRequest& request,
                                                                    Instant now) {
   begin_operation(now);

@@ -332,6 +332,7 @@ std::expected<ControllerAnswer<Request>, ErrorCode> ControllerNode::submit(const
 SQUALL_CONTROLLER_API(AllocateProducerIds)
 SQUALL_CONTROLLER_API(AlterPartition)
 SQUALL_CONTROLLER_API(AlterPartitionReassignments)
+SQUALL_CONTROLLER_API(AssignReplicasToDirs)
 SQUALL_CONTROLLER_API(BrokerHeartbeat)
 SQUALL_CONTROLLER_API(BrokerRegistration)
 SQUALL_CONTROLLER_API(ControllerRegistration)

@@ -356,6 +356,76 @@ TEST(Directories, AFailedOneTakesItsReplicasOutOfTheIsr) {
   EXPECT_EQ(told(cluster.partition("t", 1)), "leader 2 isr[2,1] replicas[2,1]");
 }
 
+// Broker 2 registers with two directories; "t" has a partition on it and 0, and one on it and 1.
+void start_with_two_directories(Cluster& cluster) {
+  cluster.start_brokers(2);
+  protocol::BrokerRegistrationRequest request;
+  request.broker_id = 2;
+  request.cluster_id = test_cluster;
+  request.incarnation_id = Uuid{9, 9};
+  request.listeners.push_back({.name = "PLAINTEXT", .host = "b", .port = 1, .security_protocol = 0});
+  request.features.push_back({.name = "metadata.version", .min_supported_version = 7, .max_supported_version = 29});
+  request.log_dirs = {Uuid{600, 1}, Uuid{600, 2}};
+  cluster.submit(request);
+  cluster.heartbeat(2);
+  cluster.create("t", {{2, 0}, {2, 1}});
+}
+
+protocol::AssignReplicasToDirsRequest assign(const Cluster& cluster, Uuid directory, Uuid topic, std::int32_t partition) {
+  protocol::AssignReplicasToDirsRequest request;
+  request.broker_id = 2;
+  request.broker_epoch = cluster.epoch_of(2);
+  auto& told = request.directories.emplace_back();
+  told.id = directory;
+  auto& one = told.topics.emplace_back();
+  one.topic_id = topic;
+  one.partitions.push_back({partition});
+  return request;
+}
+
+ErrorCode answered(Cluster& cluster, const protocol::AssignReplicasToDirsRequest& request) {
+  return code(cluster.submit(request).directories.at(0).topics.at(0).partitions.at(0).error_code);
+}
+
+TEST(Directories, ABrokerTellsInWhichOfThemItsReplicasStand) {
+  Cluster cluster;
+  start_with_two_directories(cluster);
+  const Uuid topic = cluster.id_of("t");
+  EXPECT_TRUE(cluster.partition("t", 0).directories.at(0).is_zero()) << "one of two: which is not known";
+  EXPECT_EQ(answered(cluster, assign(cluster, Uuid{600, 2}, topic, 0)), ErrorCode::none);
+  EXPECT_EQ(cluster.partition("t", 0).directories, (std::vector<Uuid>{Uuid{600, 2}, Uuid{500, 0}}));
+  EXPECT_EQ(told(cluster.partition("t", 0)), "leader 2 isr[2,0] replicas[2,0]");
+  const Offset end = cluster.controller.image()->end_offset;
+  EXPECT_EQ(answered(cluster, assign(cluster, Uuid{600, 2}, topic, 0)), ErrorCode::none);
+  EXPECT_EQ(cluster.controller.image()->end_offset, end) << "known already";
+}
+
+TEST(Directories, AReplicaSaidToBeInOneThatFailedLeavesTheIsr) {
+  Cluster cluster;
+  start_with_two_directories(cluster);
+  protocol::BrokerHeartbeatRequest beat;
+  beat.broker_id = 2;
+  beat.broker_epoch = cluster.epoch_of(2);
+  beat.current_metadata_offset = cluster.controller.image()->end_offset.value();
+  beat.offline_log_dirs = {Uuid{600, 1}};
+  cluster.submit(beat);
+  EXPECT_EQ(told(cluster.partition("t", 0)), "leader 2 isr[2,0] replicas[2,0]") << "nobody knows where it stands";
+  EXPECT_EQ(answered(cluster, assign(cluster, Uuid{600, 1}, cluster.id_of("t"), 0)), ErrorCode::none);
+  EXPECT_EQ(told(cluster.partition("t", 0)), "leader 0 isr[0] replicas[2,0]");
+}
+
+TEST(Directories, AnAssignmentOfWhatABrokerDoesNotHoldIsRefused) {
+  Cluster cluster;
+  start_with_two_directories(cluster);
+  cluster.create("u", {{0, 1}});
+  EXPECT_EQ(answered(cluster, assign(cluster, Uuid{600, 1}, cluster.id_of("u"), 0)), ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(answered(cluster, assign(cluster, Uuid{600, 1}, cluster.id_of("t"), 2)), ErrorCode::unknown_topic_or_partition);
+  EXPECT_EQ(answered(cluster, assign(cluster, Uuid{600, 1}, Uuid{7, 7}, 0)), ErrorCode::unknown_topic_id);
+  auto stale = assign(cluster, Uuid{600, 1}, cluster.id_of("t"), 0);
+  --stale.broker_epoch;
+  EXPECT_EQ(code(cluster.submit(stale).error_code), ErrorCode::stale_broker_epoch);
+}
+
 TEST(ControllerRegistration, KeepsWhatTheControllerCanDo) {
   Cluster cluster;
   protocol::ControllerRegistrationRequest request;

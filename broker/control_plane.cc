@@ -95,7 +95,7 @@ raft::ControllerSettings controller_settings(const BrokerState& state) {
   settings.leader_imbalance_check_interval = std::chrono::seconds{config.integer("leader.imbalance.check.interval.seconds")};
   settings.unclean_election_interval = config.milliseconds("unclean.leader.election.interval.ms");
   settings.no_op_interval = config.milliseconds("metadata.max.idle.interval.ms");
-  if (settings.no_op_interval == Duration{0}) settings.no_op_interval = Duration::max();
+  if (*settings.no_op_interval == Duration{0}) settings.no_op_interval.reset();
   settings.auto_leader_rebalance = config.boolean("auto.leader.rebalance.enable");
   return settings;
 }

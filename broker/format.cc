@@ -73,9 +73,12 @@ std::expected<bool, StartError> check_dir(runtime::World& world, const BrokerCon
 
 void create_dirs(runtime::World& world, const std::string& path) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    (void)world.create_dir(path.substr(0, slash));
+    const std::string part = path.substr(0, slash);
+    (void)world.create_dir(part);
+    (void)world.sync_dir(log::parent_of(part));
   }
   (void)world.create_dir(path);
+  (void)world.sync_dir(log::parent_of(path));
 }
 
 std::expected<std::string, StartError> formatted_cluster(runtime::World& world, const BrokerConfig& config) {
@@ -115,6 +118,8 @@ std::expected<std::vector<std::string>, StartError> format_node(runtime::World& 
   for (const std::string& dir : wanting) {
     create_dirs(world, dir);
     if (dir == config.metadata_log_dir && config.is_controller) {
+      // Of a format that was cut short before the directory was its node's: there are no logs beside it.
+      (void)world.remove(fmt::format("{}/{}", dir, raft::bootstrap_file_name));
       const raft::FormatOptions metadata{
           .metadata_log_dir = dir, .bootstrap = *records, .initial_voters = *voters, .now_ms = to_ms(world.wall_now())};
       if (auto written = raft::format_metadata_dir(world, metadata); !written) {

@@ -23,7 +23,7 @@ namespace squall::broker {
 // A random cluster id.
 [[nodiscard]] std::string new_cluster_id(runtime::World& world);
 
-// Creates `path` and what is missing above it. Errors show when the directory is used.
+// May wait. Creates `path` and what is missing above it, durably. Errors show when the directory is used.
 void create_dirs(runtime::World& world, const std::string& path);
 
 }  // namespace squall::broker

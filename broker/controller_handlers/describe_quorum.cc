@@ -18,14 +18,17 @@ std::int64_t wall_ms(const runtime::World& world, std::optional<Instant> at) {
   return to_ms(world.wall_now()) - to_ms(world.now() - *at);
 }
 
-void describe(const BrokerState& broker, const raft::Quorum& quorum, Partition& partition) {
+// From this version on replicas have directories, and their nodes addresses (KIP-853).
+constexpr std::int16_t first_with_nodes = 2;
+
+void describe(const BrokerState& broker, const raft::Quorum& quorum, std::int16_t version, Partition& partition) {
   partition.leader_id = quorum.leader().value();
   partition.leader_epoch = quorum.epoch().value();
   partition.high_watermark = quorum.high_watermark().value();
   for (const raft::ReplicaDescription& replica : quorum.describe_replicas(broker.world.now())) {
     auto& state = replica.is_voter ? partition.current_voters.emplace_back() : partition.observers.emplace_back();
     state.replica_id = replica.key.id.value();
-    state.replica_directory_id = replica.key.directory;
+    if (version >= first_with_nodes) state.replica_directory_id = replica.key.directory;
     state.log_end_offset = replica.log_end.value();
     state.last_fetch_timestamp = wall_ms(broker.world, replica.last_fetch);
     state.last_caught_up_timestamp = wall_ms(broker.world, replica.last_caught_up);
@@ -55,10 +58,11 @@ Disposition handle(RequestContext& context) {
         partition.error_code = wire(ErrorCode::not_leader_or_follower);
         context.not_controller = true;
       } else {
-        describe(broker, quorum, partition);
+        describe(broker, quorum, context.version, partition);
       }
     }
   }
+  if (context.version < first_with_nodes) return context.answer(response);
   for (const raft::Voter& voter : quorum.voters().voters()) {
     auto& node = response.nodes.emplace_back();
     node.node_id = voter.key.id.value();

@@ -61,11 +61,19 @@ ErrorCode create_missing(BrokerState& broker, const std::vector<std::string>& na
   }
   constexpr Duration patience = std::chrono::seconds{5};
   request.timeout_ms = static_cast<std::int32_t>(to_ms(patience));
-  const auto created = broker.controller_channel->ask(request, runtime::deadline_in(broker.world, patience));
+  const Instant deadline = runtime::deadline_in(broker.world, patience);
+  const auto created = broker.controller_channel->ask(request, deadline);
   if (!created) return ErrorCode::leader_not_available;
   for (const auto& topic : created->topics) {
     const auto code = static_cast<ErrorCode>(topic.error_code);
     errors[topic.name] = code == ErrorCode::topic_already_exists ? ErrorCode::none : code;
+  }
+  // The controller knows of them before this broker does.
+  const auto is_unknown = [&](const auto& one) {
+    return one.second == ErrorCode::none && broker.image()->find(one.first) == nullptr;
+  };
+  while (std::ranges::any_of(errors, is_unknown)) {
+    if (!broker.control_plane->loader->wait_until_published(broker.image()->end_offset + 1, deadline)) break;
   }
   return ErrorCode::none;
 }

@@ -30,7 +30,7 @@ Records Controller::become_active(LeaderEpoch epoch, Instant now) {
   // A broker that is silent is found within an eighth of its session; one that is gone, at once.
   schedule(Task::fence_stale, own_is_gone ? now : now + settings_.session_timeout / 8);
   schedule(Task::find_leaders, now);
-  schedule(Task::no_op, now + settings_.no_op_interval);
+  if (settings_.no_op_interval) schedule(Task::no_op, now + *settings_.no_op_interval);
   if (settings_.auto_leader_rebalance) schedule(Task::balance, now + settings_.leader_imbalance_check_interval);
   Records records = activation_records(context(), bootstrap_);
   awaited_records_ = records.size();
@@ -168,7 +168,7 @@ Records Controller::tick(Instant now) {
     if (!records.empty()) break;
   }
   // Anything logged shows followers and brokers that there is a leader: no need for a record that says nothing.
-  if (!records.empty()) schedule(Task::no_op, now + settings_.no_op_interval);
+  if (!records.empty() && settings_.no_op_interval) schedule(Task::no_op, now + *settings_.no_op_interval);
   awaited_records_ = records.size();
   return records;
 }

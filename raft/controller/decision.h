@@ -44,7 +44,7 @@ struct ControllerSettings {
   Duration session_timeout = std::chrono::seconds{9};
   Duration leader_imbalance_check_interval = std::chrono::seconds{300};
   Duration unclean_election_interval = std::chrono::seconds{300};
-  Duration no_op_interval = std::chrono::milliseconds{500};
+  std::optional<Duration> no_op_interval = std::chrono::milliseconds{500};  // none: no such records
   bool auto_leader_rebalance = true;
   // Most elections of one pass of the periodic tasks; the rest follows in the next.
   std::size_t elections_per_pass_max = 1'000;

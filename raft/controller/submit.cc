@@ -33,7 +33,7 @@ Decision<Answer> Controller::settled(Decision<Answer> decision) {
   }
   if (!decision.records.empty()) {
     const auto no_op = due_.find(Task::no_op);
-    if (no_op != due_.end()) no_op->second = std::max(no_op->second, last_operation_ + settings_.no_op_interval);
+    if (no_op != due_.end()) no_op->second = std::max(no_op->second, last_operation_ + *settings_.no_op_interval);
   }
   awaited_records_ = decision.records.size();
   return decision;

@@ -261,7 +261,12 @@ TEST(ControllerListener, QuorumRequestsOfStrangersAreRefused) {
     EXPECT_EQ(vote([](auto& request, auto&) { request.topics[0].topic_name = "t"; }), ErrorCode::invalid_request);
     EXPECT_EQ(vote([](auto&, auto& asked) { asked.partition_index = 1; }), ErrorCode::invalid_request);
     EXPECT_EQ(vote([](auto&, auto& asked) { asked.last_offset = -1; }), ErrorCode::invalid_request);
-    EXPECT_EQ(vote([](auto&, auto& asked) { asked.replica_epoch = 0; }), ErrorCode::fenced_leader_epoch);
+    EXPECT_EQ(vote([](auto&, auto& asked) { asked.last_offset_epoch = asked.replica_epoch; }), ErrorCode::invalid_request);
+    EXPECT_EQ(vote([](auto&, auto& asked) {
+                asked.replica_epoch = 0;
+                asked.pre_vote = true;
+              }),
+              ErrorCode::fenced_leader_epoch);
     const auto begin = [&](std::int32_t epoch, const std::string& id) {
       auto request = about<protocol::BeginQuorumEpochRequest>();
       request.cluster_id = id;

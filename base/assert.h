@@ -15,6 +15,7 @@ enum class ExitCode : int {
   internal_error = 3,
   storage_failed = 4,
   corrupt_metadata = 5,
+  not_admitted = 6,  // the cluster did not let the node join
 };
 
 // What is told of a failed assert before the process ends. Called once, on the failing stack; must not return control to it

@@ -160,7 +160,7 @@ LifecycleOptions lifecycle_options(BrokerState& state) {
   options.heartbeat_interval = config.milliseconds("broker.heartbeat.interval.ms");
   options.session_timeout = config.milliseconds("broker.session.timeout.ms");
   options.registration_timeout = config.milliseconds("initial.broker.registration.timeout.ms");
-  options.on_failure = [&state](std::string reason) { state.fail(std::move(reason)); };
+  options.on_failure = [&state](std::string reason) { state.fail(std::move(reason), ExitCode::not_admitted); };
   return options;
 }
 
@@ -182,7 +182,8 @@ std::unique_ptr<ControllerChannel> open_channel(BrokerState& state, Duration req
 }
 
 std::unexpected<StartError> not_joined(const BrokerState& state) {
-  return failed(ExitCode::storage_failed, state.failure.value_or("it was stopped before it had joined its cluster"));
+  return std::unexpected(
+      state.failure.value_or(StartError{ExitCode::not_admitted, "it was stopped before it had joined its cluster"}));
 }
 
 // A controller tells the cluster who it is (KIP-919): again whenever the published image does not know this process.
@@ -207,6 +208,46 @@ void announce_controller(const std::shared_ptr<BrokerState>& state) {
   });
 }
 
+std::string voters_text(const raft::Quorum& quorum) {
+  std::string text;
+  for (const raft::Voter& voter : quorum.voters().voters()) {
+    text += fmt::format("{}{}", text.empty() ? "" : ",", voter.key.id);
+    if (!voter.endpoints.empty()) text += fmt::format("@{}:{}", voter.endpoints.front().host, voter.endpoints.front().port);
+  }
+  return text;
+}
+
+// A node without a controller can do little, whatever the reason: its log must say so, at the start most of all.
+void watch_controller(const std::shared_ptr<BrokerState>& state) {
+  state->world.spawn("watch-controller", [state] {
+    constexpr Duration interval = std::chrono::seconds{5};
+    const raft::QuorumNode& quorum = *state->control_plane->quorum;
+    // What an idle controller commits all the time shows that it is there: a voter remembers a leader that is gone.
+    const auto idle = state->config.milliseconds("metadata.max.idle.interval.ms");
+    const bool shows_life = idle > Duration{0} && idle < interval;
+    Instant seen = state->world.now();
+    Offset committed = quorum.committed();
+    bool was_missing = false;
+    Watch stop{state->world, 1};
+    stop.add(state->stop_watchers);
+    while (!state->stopping && !state->failure) {
+      (void)stop.wait_until(runtime::deadline_in(state->world, interval));
+      const Instant now = state->world.now();
+      const Offset before = std::exchange(committed, quorum.committed());
+      const bool missing = !quorum.leader().has_value() || (shows_life && committed == before);
+      if (!missing) seen = now;
+      const bool tell = missing && (was_missing || state->starting) && !state->stopping;
+      was_missing = missing;
+      if (!tell) continue;
+      const std::string voters = voters_text(quorum.core());
+      state->world.emit(runtime::EventName::controller_missing, {{"for_ms", to_ms(now - seen)},
+                                                                 {"epoch", quorum.core().epoch().value()},
+                                                                 {"voters", voters},
+                                                                 {"starting", std::int64_t{state->starting}}});
+    }
+  });
+}
+
 // A broker joins: it registers, learns what it holds from metadata that is not older than its registration, and asks to be
 // unfenced. It may wait for as long as there is no controller.
 std::expected<void, StartError> join_cluster(BrokerState& state) {
@@ -218,7 +259,7 @@ std::expected<void, StartError> join_cluster(BrokerState& state) {
   load_partitions(state);
   state.directories.start();
   state.lifecycle->set_ready();
-  if (!state.lifecycle->wait_until_unfenced(end_of_time) || state.stop_asked) return not_joined(state);
+  if (!state.lifecycle->wait_until_unfenced(end_of_time) || state.stop_asked || state.failure) return not_joined(state);
   return {};
 }
 
@@ -242,6 +283,7 @@ std::expected<void, StartError> start_parts(BrokerState& state) {
   for (Server* server : {state.server.get(), state.controller_server.get()}) {
     if (auto bound = server->bind(); !bound) return failed(ExitCode::bad_usage, bound.error());
   }
+  if (auto done = open_metrics(state); !done) return done;
   auto plane = open_control_plane(state);
   if (!plane) return std::unexpected(plane.error());
   state.control_plane = std::move(*plane);
@@ -251,10 +293,10 @@ std::expected<void, StartError> start_parts(BrokerState& state) {
   state.controller_channel = open_channel(state, request_timeout);
   state.lifecycle_channel = open_channel(state, std::min(request_timeout, heartbeat_timeout));
   state.replication_channel = open_channel(state, request_timeout);
-  if (auto done = open_metrics(state); !done) return done;
-  if (state.stop_asked) return not_joined(state);
+  if (state.stop_asked || state.failure) return not_joined(state);
   broker::start(*state.control_plane);
   state.controller_server->start();
+  watch_controller(state.shared_from_this());
   if (!state.config.controller_listeners.empty()) announce_controller(state.shared_from_this());
   if (state.config.is_broker) {
     if (auto joined = join_cluster(state); !joined) return joined;
@@ -329,9 +371,10 @@ void Broker::stop() {
   state.failure_waiters.wake_all();
 }
 
-std::string Broker::wait_until_failed() {
-  while (!state_->failure && !state_->stopping) (void)state_->failure_waiters.wait();
-  return state_->failure.value_or("");
+std::optional<StartError> Broker::wait_until_failed() {
+  const auto state = state_;
+  while (!state->failure && !state->stopping) (void)state->failure_waiters.wait();
+  return state->failure;
 }
 
 std::optional<Broker::Standing> Broker::standing() const {

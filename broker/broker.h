@@ -44,13 +44,14 @@ class Broker {
   Broker& operator=(const Broker&) = delete;
 
   // May wait. Formats empty log directories, recovers the logs, replays the metadata, opens the listeners. When it returns,
-  // clients are served. Fails, too, when `stop` comes meanwhile.
+  // clients are served. Fails, too, when `stop` or a failure of the node comes meanwhile.
   [[nodiscard]] std::expected<void, StartError> start();
-  // May wait. At any time, also while `start` waits for its cluster in another fiber. Accepts nothing new, lets requests in flight finish for at most `squall.shutdown.grace.ms`, closes the
-  // connections, flushes and checkpoints the logs and marks the directories clean. Does nothing the second time.
+  // May wait. At any time, also while `start` waits for its cluster in another fiber. Accepts nothing new, lets requests in
+  // flight finish for at most `squall.shutdown.grace.ms`, closes the connections, flushes and checkpoints the logs and marks
+  // the directories clean. Does nothing the second time.
   void stop();
-  // Waits until the broker cannot go on by itself (all log directories have failed), then says why; empty after `stop`.
-  [[nodiscard]] std::string wait_until_failed();
+  // Waits until the broker cannot go on by itself (all log directories have failed), then says why; nothing after `stop`.
+  [[nodiscard]] std::optional<StartError> wait_until_failed();
 
   // ---- for who looks at the node from outside; never waits ----
   // What the node knows of the quorum; nothing before it takes part in it.

@@ -19,9 +19,12 @@ TopicConfig BrokerState::topic_config(std::string_view topic) const {
   return resolve_topic_config(config_image->config_of(ConfigResource::topic, topic), config);
 }
 
-void BrokerState::fail(std::string reason) {
-  if (!failure) failure = std::move(reason);
+void BrokerState::fail(std::string reason, ExitCode code) {
+  if (!failure) failure = StartError{code, std::move(reason)};
   failure_waiters.wake_all();
+  if (!starting) return;
+  if (lifecycle_channel) lifecycle_channel->stop();
+  if (lifecycle) lifecycle->abandon();
 }
 
 }  // namespace squall::broker

@@ -83,13 +83,14 @@ struct BrokerState : std::enable_shared_from_this<BrokerState> {
   runtime::WaitQueue start_ended;
   bool stopping = false;
   WatchList stop_watchers;  // long polls end when the broker stops
-  std::optional<std::string> failure;
+  std::optional<StartError> failure;
   runtime::WaitQueue failure_waiters;
 
   // The newest published image of the cluster; never null.
   [[nodiscard]] const std::shared_ptr<const MetadataImage>& image() const { return control_plane->loader->image(); }
   [[nodiscard]] TopicConfig topic_config(std::string_view topic) const;
-  void fail(std::string reason);
+  // Ends a start, too.
+  void fail(std::string reason, ExitCode code = ExitCode::storage_failed);
 };
 
 }  // namespace squall::broker

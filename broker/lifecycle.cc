@@ -18,6 +18,22 @@ constexpr Duration backoff_min = std::chrono::milliseconds{100};
 constexpr Duration backoff_max = std::chrono::seconds{1};
 // A broker that waits for its leaderships to move asks more often than one that only shows that it lives.
 constexpr Duration shutdown_interval = std::chrono::milliseconds{100};
+// A refusal that stays the same is told again after this.
+constexpr Duration tell_again = std::chrono::seconds{5};
+
+std::string_view why_refused(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::duplicate_broker_registration:
+      return "another process with this node.id is registered and alive; give each node its own node.id, or stop the other";
+    case ErrorCode::inconsistent_cluster_id:
+      return "the controllers are of another cluster; see controller.quorum.voters and the cluster.id in meta.properties";
+    case ErrorCode::request_timed_out:
+    case ErrorCode::not_controller:
+      return "no active controller was found; see that the controllers run, and that controller.quorum.voters (or "
+             "controller.quorum.bootstrap.servers) tells where";
+    default: return "the controller's own log may say more";
+  }
+}
 
 }  // namespace
 
@@ -58,6 +74,8 @@ struct BrokerLifecycle::State {
   Instant give_up{};  // when a first registration has taken too long
   Duration backoff = backoff_min;
   ErrorCode last_error = ErrorCode::none;
+  ErrorCode told_error = ErrorCode::none;
+  Instant told_at{};
   std::uint64_t pokes = 0;
   bool stopped = false;
   bool failed = false;
@@ -70,6 +88,7 @@ struct BrokerLifecycle::State {
   void watch_metadata();
   void look_at_metadata();
   [[nodiscard]] Duration register_once();
+  void tell_refusal();
   [[nodiscard]] Duration heartbeat_once();
   void note_heartbeat(const protocol::BrokerHeartbeatResponse& answer);
   [[nodiscard]] Duration back_off() { return std::exchange(backoff, std::min(backoff * 2, backoff_max)); }
@@ -131,9 +150,12 @@ Duration BrokerLifecycle::State::register_once() {
   if (ended()) return {};
   last_error = answer ? static_cast<ErrorCode>(answer->error_code) : answer.error();
   if (last_error != ErrorCode::none) {
+    if (answer) tell_refusal();
     if (first && world.now() >= give_up) {
-      fail(fmt::format("the broker could not register within {} ms: the controller's last answer was {}",
-                       to_ms(options.registration_timeout), protocol::to_string(last_error)));
+      const ErrorCode why = told_error != ErrorCode::none ? told_error : last_error;
+      fail(fmt::format(
+          "node {} could not register within {} ms (initial.broker.registration.timeout.ms), the last answer was {}: {}",
+          options.node_id, to_ms(options.registration_timeout), protocol::to_string(why), why_refused(why)));
     }
     return first ? std::min(back_off(), std::max(give_up - world.now(), Duration{0})) : back_off();
   }
@@ -145,6 +167,14 @@ Duration BrokerLifecycle::State::register_once() {
   look_at_metadata();
   news.notify_all();
   return {};
+}
+
+void BrokerLifecycle::State::tell_refusal() {
+  if (last_error == told_error && world.now() < told_at + tell_again) return;
+  told_error = last_error;
+  told_at = world.now();
+  world.emit(runtime::EventName::registration_refused,
+             {{"node_id", options.node_id.value()}, {"error", protocol::to_string(last_error)}});
 }
 
 Duration BrokerLifecycle::State::heartbeat_once() {
@@ -250,6 +280,8 @@ void BrokerLifecycle::stop() {
   state->stop();
   state->fibers.wait();
 }
+
+void BrokerLifecycle::abandon() { state_->stop(); }
 
 void BrokerLifecycle::set_ready() {
   state_->ready = true;

@@ -72,7 +72,8 @@ class BrokerLifecycle {
   BrokerLifecycle& operator=(const BrokerLifecycle&) = delete;
 
   void start();
-  void stop();  // may wait: ends its fibers
+  void stop();     // may wait: ends its fibers
+  void abandon();  // ends them soon, and all waits for it at once; never waits
 
   // The broker can serve: from now on it wants to be unfenced, once its metadata holds its own registration.
   void set_ready();

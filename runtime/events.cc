@@ -53,6 +53,8 @@ constexpr std::array every_fields{
     Fields{EventName::metadata_replayed, {"base", "end", "epoch", "crc"}},
     Fields{EventName::metadata_loaded, {"offset", "epoch"}},
     Fields{EventName::log_removed, {"partition"}},
+    Fields{EventName::controller_missing, {"for_ms", "epoch", "voters", "starting"}},
+    Fields{EventName::registration_refused, {"node_id", "error"}},
 };
 
 }  // namespace

@@ -49,7 +49,9 @@ namespace squall::runtime {
   X(quorum_role_changed, 32, "quorum-role-changed")   \
   X(metadata_replayed, 33, "metadata-replayed")       \
   X(metadata_loaded, 34, "metadata-loaded")           \
-  X(log_removed, 35, "log-removed")
+  X(log_removed, 35, "log-removed")                   \
+  X(controller_missing, 36, "controller-missing")     \
+  X(registration_refused, 37, "registration-refused")
 
 enum class EventName : std::uint16_t {
 #define SQUALL_EVENT_VALUE(name, value, text) name = value,

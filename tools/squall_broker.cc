@@ -28,6 +28,7 @@ using squall::ExitCode;
 using squall::broker::Broker;
 using squall::broker::BrokerConfig;
 using squall::broker::ConfigSource;
+using squall::broker::StartError;
 
 constexpr std::string_view version = "0.1.0";
 
@@ -120,28 +121,27 @@ int serve(BrokerConfig config, const Arguments& arguments) {
   options.least_level = event_level(arguments.events);
   raise_open_files_limit(options.least_level);
   squall::runtime::LinuxWorld world{options};
-  int code = 0;
+  std::optional<StartError> wrong;
   world.run([&] {
     Broker broker{world, std::move(config)};
+    bool asked = false;
     auto stopper = squall::runtime::start_task(world, "stop", [&] {
       world.wait_for_stop();
+      asked = true;
       broker.stop();
     });
-    if (const auto started = broker.start(); !started) {
-      if (world.stop_requested()) return (void)stopper.join();
-      code = complain(started.error().code, started.error().message);
-      return;
-    }
     auto watcher = squall::runtime::start_task(world, "failure-watch", [&] {
-      if (const std::string why = broker.wait_until_failed(); !why.empty()) {
-        code = complain(ExitCode::storage_failed, why);
-        world.request_stop();
-      }
+      const auto why = broker.wait_until_failed();
+      if (why && !wrong) wrong = why;
+      if (why) world.request_stop();
     });
+    const auto started = broker.start();
+    if (!started && !asked && !wrong) wrong = started.error();
+    if (!started) world.request_stop();
     (void)stopper.join();
     (void)watcher.join();
   });
-  return code;
+  return wrong ? complain(wrong->code, wrong->message) : 0;  // behind all events: the last words are why
 }
 
 int format(const BrokerConfig& config, const squall::broker::FormatOptions& options) {

@@ -81,6 +81,8 @@ EventLevel level_of(EventName name) {
     case EventName::request_rejected:
     case EventName::producer_fenced:
     case EventName::sequence_gap:
+    case EventName::controller_missing:
+    case EventName::registration_refused:
     case EventName::isr_shrunk: return EventLevel::warn;
     default: return EventLevel::info;
   }

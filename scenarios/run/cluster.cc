@@ -171,14 +171,14 @@ class ServerProcess {
       node.serving = true;
       run_.atlas.recovered(node.plan->id, run_.now());
     }
-    const std::string why = broker_.wait_until_failed();
+    const auto why = broker_.wait_until_failed();
     node.serving = false;
-    if (why.empty() || asked_) {
+    if (!why || asked_) {
       while (!stopped_) world_.park();
       return;
     }
     ++node.unasked_ends;
-    run_.timeline.add(run_.now(), EntryKind::event, "gave up: " + why, node.node->name());
+    run_.timeline.add(run_.now(), EntryKind::event, "gave up: " + why->message, node.node->name());
     broker_.stop();
   }
 

@@ -127,7 +127,7 @@ void VoterCluster::serve(std::int32_t id, runtime::World& world) {
     world.unpark(main);
   });
   world.spawn("failure-watch", [this, &broker, id] {
-    if (const std::string why = broker.wait_until_failed(); !why.empty()) wrongs.push_back(fmt::format("node {}: {}", id, why));
+    if (const auto why = broker.wait_until_failed()) wrongs.push_back(fmt::format("node {}: {}", id, why->message));
   });
   while (!stop) world.park();
   broker.stop();

@@ -99,6 +99,11 @@ void append_one(ProduceCall& call, std::string_view topic, Uuid topic_id, const 
   }
   const std::uint64_t leadership = partition->leaderships_ended();
   const auto appended = partition->append(bytes);
+  // Who was frozen for longer than its session may find the next leader's sequences ahead of its own. A gap ends an idempotent
+  // producer for good, and that is not for a leader of yesterday to say.
+  if (!appended && appended.error().code == log::LogError::out_of_order_sequence && !broker.lifecycle->is_in_session()) {
+    return refuse(answer, ErrorCode::not_leader_or_follower, {});
+  }
   if (!appended) return note_append_error(answer, appended.error());
   answer.base_offset = appended->first_offset.value();
   answer.log_append_time_ms = appended->log_append_time_ms;

@@ -5,8 +5,15 @@ import struct
 from dataclasses import dataclass, field
 
 
+NOT_LEADER_OR_FOLLOWER = 6
+
+
 class NoAnswer(Exception):
     """The node cannot be reached, or what it says makes no sense."""
+
+
+class NotLeader(NoAnswer):
+    """The node lives, but only the active controller can say."""
 
 
 class Writer:
@@ -159,7 +166,7 @@ def read_quorum(reader):
         for wrong, quorum in partitions:
             if not wrong:
                 return quorum
-            raise NoAnswer(f"error {wrong}")
+            raise (NotLeader if wrong == NOT_LEADER_OR_FOLLOWER else NoAnswer)(f"error {wrong}")
     raise NoAnswer("no quorum in the answer")
 
 

@@ -1,13 +1,15 @@
-/* An idempotent producer on librdkafka: idempotent BOOTSTRAP TOPIC PARTITIONS [COUNT]
+/* An idempotent producer on librdkafka: idempotent BOOTSTRAP TOPIC PARTITIONS [COUNT [rate=N] [NAME=VALUE]...]
  *
- * Record i goes to partition i % PARTITIONS with the value i in decimal. Without COUNT it goes on until its standard input ends. Each time
- * acknowledgements arrive, "acked N" is printed: N records are acknowledged so far. At the end "done N", or "failed WHY" and exit code 1.
- * Its retries outlast any restart of the broker: whether the records are then there once and in order is for the caller to check. */
+ * Record i goes to partition i % PARTITIONS with the value i in decimal. Without COUNT, or with -1, it goes on until its
+ * standard input ends. At most N records a second; NAME=VALUE are properties of librdkafka. Each time acknowledgements arrive,
+ * "acked N" is printed: N records are acknowledged so far. At the end "done N", or "failed WHY" and exit code 1. Its retries
+ * outlast any restart of the broker: whether the records are then there once and in order is for the caller to check. */
 #include <librdkafka/rdkafka.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static long acknowledged = 0;
@@ -41,7 +43,31 @@ static void set(rd_kafka_conf_t* conf, const char* name, const char* value) {
   }
 }
 
-static rd_kafka_t* make_producer(const char* bootstrap) {
+static double now_s(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static long rate = 0; /* 0: as fast as it goes */
+
+static void take_properties(rd_kafka_conf_t* conf, int count, char** given) {
+  for (int i = 0; i < count; ++i) {
+    char* equals = strchr(given[i], '=');
+    if (!equals) {
+      fprintf(stderr, "%s: write it as NAME=VALUE\n", given[i]);
+      exit(2);
+    }
+    *equals = 0;
+    if (strcmp(given[i], "rate") == 0) {
+      rate = atol(equals + 1);
+    } else {
+      set(conf, given[i], equals + 1);
+    }
+  }
+}
+
+static rd_kafka_t* make_producer(const char* bootstrap, int count, char** properties) {
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   set(conf, "bootstrap.servers", bootstrap);
   set(conf, "enable.idempotence", "true");
@@ -53,6 +79,7 @@ static rd_kafka_t* make_producer(const char* bootstrap) {
   set(conf, "reconnect.backoff.ms", "10");
   set(conf, "reconnect.backoff.max.ms", "50");
   set(conf, "log_level", "2");
+  take_properties(conf, count, properties);
   rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
   rd_kafka_conf_set_error_cb(conf, on_error);
   char error[256];
@@ -98,16 +125,22 @@ static void produce(rd_kafka_t* client, const char* topic, long partitions, long
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    fprintf(stderr, "usage: %s BOOTSTRAP TOPIC PARTITIONS [COUNT]\n", argv[0]);
+    fprintf(stderr, "usage: %s BOOTSTRAP TOPIC PARTITIONS [COUNT [rate=N] [NAME=VALUE]...]\n", argv[0]);
     return 2;
   }
   const char* topic = argv[2];
   long partitions = atol(argv[3]);
   long count = argc > 4 ? atol(argv[4]) : -1;
-  rd_kafka_t* client = make_producer(argv[1]);
+  rd_kafka_t* client = make_producer(argv[1], argc > 5 ? argc - 5 : 0, argv + 5);
   long told = 0;
   long sent = 0;
+  const double begun = now_s();
   while (!failed && (count < 0 ? !input_ended() : sent < count)) {
+    if (rate > 0 && (double)sent > (now_s() - begun) * (double)rate) {
+      rd_kafka_poll(client, 5);
+      tell(&told);
+      continue;
+    }
     produce(client, topic, partitions, sent++, &told);
     rd_kafka_poll(client, 0);
     tell(&told);

@@ -25,9 +25,8 @@ Disposition handle(RequestContext& context) {
       if (error == ErrorCode::none) error = check_leads(*found.partition, partition.current_leader_epoch);
       if (error == ErrorCode::none) {
         const log::Log& log = found.partition->log();
-        log::EpochEnd end = log.end_offset_for_epoch(LeaderEpoch{partition.leader_epoch});
-        // To a consumer the current epoch ends where it may read.
-        if (end.end_offset > log.high_watermark() && request.replica_id < 0) end.end_offset = log.high_watermark();
+        // Not cut to the high watermark: that of a new leader may be below what consumers have read, and is not lost.
+        const log::EpochEnd end = log.end_offset_for_epoch(LeaderEpoch{partition.leader_epoch});
         answer.leader_epoch = end.epoch.value();
         answer.end_offset = end.end_offset.value();
       }

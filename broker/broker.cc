@@ -355,6 +355,8 @@ void Broker::stop() {
   state.stopping = true;
   state.stop_watchers.notify();
   state.directories.stop();
+  // A quorum that failed answers nobody: what waits for the controller is not worth the grace.
+  if (state.failure && state.controller_channel) state.controller_channel->stop();
   state.server->stop(runtime::deadline_in(state.world, grace));
   if (state.metrics_server) state.metrics_server->stop();
   if (state.replicas) state.replicas->stop();

@@ -58,7 +58,7 @@ struct ControllerNode::State {
 
   // ---- shared with operations; these do not wait ----
   [[nodiscard]] bool leads() const {
-    return active && !stopped && !failed && quorum.core().is_leader() && quorum.core().epoch() == *active;
+    return active && !stopped && !failed && !quorum.failed() && quorum.core().is_leader() && quorum.core().epoch() == *active;
   }
   // NONE: they are proposed and replayed.
   [[nodiscard]] ErrorCode log_records(const Records& records, bool atomic);

@@ -64,9 +64,6 @@ class Atlas {
   void damaged(NodeId server);
   // The server serves again.
   void recovered(NodeId server, Instant now);
-  // Looks whom the controllers count on now. Where all those have been struck and have not returned, nobody clean may lead, even
-  // if clean replicas live: they left the set of the in-sync while it still held one that had lost its memory.
-  void look(Instant now);
   // Flushes may be late from now until `until`: the disk or the processor is slow, or stands still.
   void slowed(Instant now, Instant until);
   // Syncs failed: what a policy by time promised is void from here back.

@@ -32,7 +32,8 @@ struct ControlPlane {
 // May wait. Opens the metadata log and makes the rest around it; nothing runs yet. The listeners are bound: a voter tells
 // where it listens.
 [[nodiscard]] std::expected<std::unique_ptr<ControlPlane>, StartError> open_control_plane(BrokerState& state);
-// What a new cluster begins with: the levels of its features, eligible leader replicas (KIP-966) among them as in Kafka from 4.1.
+// What a new cluster begins with: the levels of its features, eligible leader replicas (KIP-966) among them as in Kafka
+// from 4.1.
 [[nodiscard]] raft::Records first_records(const BrokerConfig& config);
 void start(ControlPlane& plane);
 // May wait. A leader hands over for at most `grace`.

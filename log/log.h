@@ -96,7 +96,7 @@ class Log : public std::enable_shared_from_this<Log> {
   [[nodiscard]] const TopicPartition& partition() const;
   [[nodiscard]] Uuid topic_id() const;
   [[nodiscard]] const std::string& path() const;  // of its directory
-  [[nodiscard]] Uuid directory_id() const;  // of the directory that it is in
+  [[nodiscard]] Uuid directory_id() const;        // of the directory that it is in
   [[nodiscard]] const LogConfig& config() const;
   void set_config(const LogConfig& config);  // takes effect from the next append or retention pass
 

@@ -196,7 +196,8 @@ MetadataLogResult<void> read_batch(runtime::File& file, const log::BatchInfo& in
   return {};
 }
 
-// Steps over the headers from `from` on; only control batches are read.
+// Steps over the batches from `from` on, and checks each: what has been answered is refused when it is damaged, before this
+// node takes part in anything.
 MetadataLogResult<void> read_voters(log::Log& log, const std::string& dir, Offset from, VoterHistory& voters) {
   const Offset end = log.log_end_offset();
   while (from < end) {
@@ -215,9 +216,7 @@ MetadataLogResult<void> read_voters(log::Log& log, const std::string& dir, Offse
         if (!more || !*more) break;
         if (info.last_offset < from) continue;
         if (info.base_offset > from) break;
-        if (info.control) {
-          if (auto done = read_batch(*range.file, info, dir, voters); !done) return done;
-        }
+        if (auto done = read_batch(*range.file, info, dir, voters); !done) return done;
         from = info.next_offset();
       }
     }

@@ -167,8 +167,8 @@ struct ExpectSpec {
   std::optional<Value> produce_latency_min;   // gates: the faults must have been felt
   std::optional<Value> unavailable_min;
   std::vector<EventExpectation> events;
-  std::optional<Value> full_isr_after_heal;   // every partition led and with all replicas in sync, within this
-  std::int64_t acked_min = 1;                 // gates: an empty run cannot pass
+  std::optional<Value> full_isr_after_heal;  // every partition led and with all replicas in sync, within this
+  std::int64_t acked_min = 1;                // gates: an empty run cannot pass
   std::int64_t read_min = 1;
   std::int64_t faults_min = -1;     // that hit; -1: one, if the run has any
   std::int64_t operations_min = 0;  // admin operations that succeeded

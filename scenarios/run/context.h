@@ -39,14 +39,14 @@ struct ClientNode {
 struct ServerNode {
   sim::Node* node = nullptr;
   const ServerPlan* plan = nullptr;
-  const NodeInsight* insight = nullptr;  // while its process runs and can tell; a cluster of one needs none
+  const NodeInsight* insight = nullptr;    // while its process runs and can tell; a cluster of one needs none
   const broker::Broker* broker = nullptr;  // while its process runs
-  bool serving = false;                  // started and not ended
-  bool wanted = true;                    // the supervisor starts it again when its process ends
-  bool dir_failed = false;               // a log directory is offline since its last start
-  bool metadata_damaged = false;         // its last start was refused for that
-  bool ever_formatted = false;           // what is formatted again is no first voter
-  bool formatted = false;                // its directories have their identity; a cluster of one needs no formatting
+  bool serving = false;                    // started and not ended
+  bool wanted = true;                      // the supervisor starts it again when its process ends
+  bool dir_failed = false;                 // a log directory is offline since its last start
+  bool metadata_damaged = false;           // its last start was refused for that
+  bool ever_formatted = false;             // what is formatted again is no first voter
+  bool formatted = false;                  // its directories have their identity; a cluster of one needs no formatting
   std::uint32_t failed_starts = 0;
   std::uint32_t unasked_ends = 0;  // the process ended by itself
 };

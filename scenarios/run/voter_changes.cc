@@ -58,6 +58,7 @@ class Operator {
   void ask() {
     if (change_.former) {
       protocol::RemoveRaftVoterRequest request;
+      request.cluster_id = std::nullopt;
       request.voter_id = change_.former->id.value();
       request.voter_directory_id = change_.former->directory;
       call(request);
@@ -65,6 +66,7 @@ class Operator {
     const NodeInsight* insight = change_.server->insight;
     if (!change_.adds || insight == nullptr || insight->self().directory.is_zero()) return;
     protocol::AddRaftVoterRequest request;
+    request.cluster_id = std::nullopt;
     request.timeout_ms = static_cast<std::int32_t>(patience / std::chrono::milliseconds{1});
     request.voter_id = insight->self().id.value();
     request.voter_directory_id = insight->self().directory;

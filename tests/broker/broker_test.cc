@@ -410,8 +410,11 @@ TEST_F(BrokerTest, MetadataSurvivesAPowerCutTheMomentItIsAnswered) {
     create(caller, "kept", {{"retention.ms", "12345"}});
     create(caller, "gone");
     DeleteTopicsRequest remove;
+    remove.timeout_ms = 5000;
     remove.topics.push_back({.name = "gone", .topic_id = {}});
-    ASSERT_TRUE(caller.ask<DeleteTopicsResponse>(remove, 6));
+    const auto removed = caller.ask<DeleteTopicsResponse>(remove, 6);
+    ASSERT_TRUE(removed);
+    ASSERT_EQ(removed->responses.at(0).error_code, 0);
     const auto id = caller.ask<InitProducerIdResponse>(InitProducerIdRequest{.transactional_id = std::nullopt}, 4);
     ASSERT_TRUE(id);
     first_id = id->producer_id;

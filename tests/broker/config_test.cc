@@ -1,5 +1,6 @@
 #include "broker/config.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -325,14 +326,19 @@ TEST(TopicConfigs, AListGrowsNoLongerThanAStringMayBe) {
   const auto topic = std::make_shared<raft::TopicImage>();
   image.topics.set("orders", topic);
   const std::string key = "leader.replication.throttled.replicas";
+  const auto replicas = [](int first, int count) {
+    std::string list;
+    for (int number = first; number < first + count; ++number) list += fmt::format("{}{}:1", list.empty() ? "" : ",", number);
+    return list;
+  };
   image.configs.set({raft::ConfigResource::topic, "orders"},
-                    std::make_shared<const ConfigValues>(ConfigValues{{key, std::string(20'000, 'a')}}));
+                    std::make_shared<const ConfigValues>(ConfigValues{{key, replicas(1000, 2800)}}));
   protocol::IncrementalAlterConfigsRequest request;
   auto& resource = request.resources.emplace_back();
   resource.resource_type = static_cast<std::int8_t>(raft::ConfigResource::topic);
   resource.resource_name = "orders";
   constexpr std::int8_t append = 2;
-  resource.configs.push_back({.name = key, .config_operation = append, .value = std::string(20'000, 'b')});
+  resource.configs.push_back({.name = key, .config_operation = append, .value = replicas(5000, 2800)});
   Random random{1};
   const BrokerConfigSchema schema{made.config};
   const raft::ControllerSettings settings;
@@ -340,7 +346,7 @@ TEST(TopicConfigs, AListGrowsNoLongerThanAStringMayBe) {
   const auto refused = raft::decide_alter_configs(context, request);
   EXPECT_TRUE(refused.records.empty());
   EXPECT_EQ(refused.response.responses[0].error_code, static_cast<std::int16_t>(protocol::ErrorCode::invalid_config));
-  resource.configs[0].value = std::string(12'000, 'b');
+  resource.configs[0].value = replicas(5000, 1500);
   EXPECT_EQ(raft::decide_alter_configs(context, request).records.size(), 1U);
 }
 

@@ -127,7 +127,7 @@ struct Trial {
 class ChangeUnderFaults : public testing::TestWithParam<Change> {};
 
 TEST_P(ChangeUnderFaults, LosesNothingAndComesAbout) {
-  constexpr std::uint64_t seeds = 12;
+  constexpr std::uint64_t seeds = 6;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Trial trial{GetParam(), seed * 100 + static_cast<std::uint64_t>(GetParam())};

@@ -182,6 +182,7 @@ void VoterCluster::talk(const std::function<void(runtime::World&)>& talk) {
 
 protocol::AddRaftVoterRequest VoterCluster::add_request(std::int32_t id) {
   protocol::AddRaftVoterRequest request;
+  request.cluster_id = std::nullopt;
   request.timeout_ms = 5000;
   request.voter_id = id;
   request.voter_directory_id = key(id).directory;
@@ -194,6 +195,7 @@ protocol::AddRaftVoterRequest VoterCluster::add_request(std::int32_t id) {
 
 protocol::RemoveRaftVoterRequest VoterCluster::remove_request(const raft::ReplicaKey& key) {
   protocol::RemoveRaftVoterRequest request;
+  request.cluster_id = std::nullopt;
   request.voter_id = key.id.value();
   request.voter_directory_id = key.directory;
   return request;

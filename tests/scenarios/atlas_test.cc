@@ -95,24 +95,6 @@ TEST_F(AtlasTest, AReplicaThatHasJustReturnedMayBeInSyncOnlyByOldNews) {
   EXPECT_FALSE(demanded());
 }
 
-TEST_F(AtlasTest, ExcusesWhatIsLeftToAReplicaThatLostItsMemory) {
-  cut(3, 2);
-  atlas.look(at(3));
-  EXPECT_TRUE(demanded());
-  // The clean ones leave; the controllers still count on the one that is down.
-  view.view->in_sync = {NodeId{3}};
-  view.view->eligible = {NodeId{2}};
-  atlas.look(at(4));
-  EXPECT_TRUE(demanded()) << "an eligible one is clean";
-  view.view->eligible = {};
-  atlas.look(at(5));
-  EXPECT_FALSE(demanded());
-  EXPECT_TRUE(excused(6));
-  back(3, 7);
-  atlas.look(at(8));
-  EXPECT_FALSE(excused(8)) << "it leads, and what it has is what counts";
-}
-
 TEST_F(AtlasTest, AServerWithoutAReplicaCostsNothing) {
   view.view->in_sync = {NodeId{1}};
   cut(4, 2);

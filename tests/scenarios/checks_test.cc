@@ -60,7 +60,8 @@ class ChecksTest : public testing::Test {
     return names;
   }
 
-  CheckSet checks{AvailabilityBounds{.after_heal = seconds{5}, .latency_max = seconds{2}, .unavailable_max = seconds{3}}};
+  CheckSet checks{AvailabilityBounds{
+      .after_heal = seconds{5}, .latency_max = seconds{2}, .unavailable_max = seconds{3}, .controller_failover = std::nullopt}};
   PartitionId partition = 0;
   ReadSession reader;
 };

@@ -62,8 +62,11 @@ TEST(Runner, AQuietRunHoldsAndComparesWithEveryRecordCheck) {
   EXPECT_EQ(result.verdict, Verdict::held) << what_broke(result);
   EXPECT_GT(result.tally.records_acked, 500U);
   EXPECT_GE(result.tally.records_swept, result.tally.records_acked);
+  // A lone node has nobody to be compared with, and nothing here makes or deletes topics.
+  const std::set<std::string> of_clusters{"log_matching", "committed_never_truncated", "replicas_equal",
+                                          "metadata_linearizable"};
   for (const CheckResult& check : result.checks) {
-    EXPECT_GT(check.compared, 0U) << check.name;
+    EXPECT_EQ(check.compared > 0, !of_clusters.contains(check.name)) << check.name;
   }
 }
 
@@ -148,9 +151,9 @@ TEST(Runner, ARunThatDoesTooLittleDoesNotPass) {
 }
 
 TEST(Runner, AFaultThatIsNotFeltDoesNotPass) {
-  const RunResult result = run(
-      scenario_of("[expect]\nunavailable_min = \"> 2s\"\nproduce_latency_min = \"> 2s\"\n"
-                  "events = { node-stopped = \">= 1\", controller-elected = 0 }\n"));
+  const RunResult result =
+      run(scenario_of("[expect]\nunavailable_min = \"> 2s\"\nproduce_latency_min = \"> 2s\"\n"
+                      "events = { node-stopped = \">= 1\", controller-elected = 0 }\n"));
   EXPECT_EQ(result.verdict, Verdict::did_nothing);
   EXPECT_EQ(result.gates.size(), 3U) << what_broke(result);
   EXPECT_THAT(what_broke(result), HasSubstr("node-stopped happened 0 times before the heal, and at least 1 is expected"));

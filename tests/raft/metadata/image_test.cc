@@ -133,7 +133,7 @@ TEST(Replay, AnAbortedTransactionNeverWas) {
 
 TEST(Replay, ClearingAllEligibleReplicasTouchesOnlyTopicsThatHaveAny) {
   Records records;
-  for (const std::uint64_t id : {1, 2}) {
+  for (const std::uint64_t id : {1U, 2U}) {
     protocol::TopicRecord topic;
     topic.name = "t" + std::to_string(id);
     topic.topic_id = Uuid{id, id};

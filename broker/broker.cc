@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/broker_state.h"
+#include "broker/control_plane.h"
 #include "broker/controller_handlers/controller_handlers.h"
 #include "broker/format.h"
 #include "broker/replication_shell.h"

@@ -1,5 +1,7 @@
 #include "broker/broker_state.h"
 
+#include "broker/control_plane.h"
+
 namespace squall::broker {
 
 BrokerState::BrokerState(runtime::World& its_world, BrokerConfig its_config)
@@ -15,8 +17,13 @@ BrokerState::BrokerState(runtime::World& its_world, BrokerConfig its_config)
       start_ended{its_world},
       failure_waiters{its_world} {}
 
+BrokerState::~BrokerState() = default;
+
+const std::shared_ptr<const MetadataImage>& BrokerState::image() const { return control_plane->loader->image(); }
+
 TopicConfig BrokerState::topic_config(std::string_view topic) const {
-  return resolve_topic_config(config_image->config_of(ConfigResource::topic, topic), config);
+  return resolve_topic_config(config_image->config_of(ConfigResource::topic, topic), config,
+                              config_image->config_of(ConfigResource::broker, ""));
 }
 
 void BrokerState::fail(std::string reason, ExitCode code) {

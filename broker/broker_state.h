@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "broker/broker.h"
 #include "broker/broker_metrics.h"
 #include "broker/buffer_pool.h"
 #include "broker/config.h"
-#include "broker/control_plane.h"
 #include "broker/controller_channel.h"
 #include "broker/directory_reporter.h"
 #include "broker/fetch_session.h"
@@ -33,6 +33,8 @@
 
 namespace squall::broker {
 
+struct ControlPlane;
+
 struct ListenerState {
   ListenerKind kind = ListenerKind::broker;
   ListenerConfig config;
@@ -45,6 +47,9 @@ struct ListenerState {
 // Every fiber of the broker holds it, so that it outlives them: a dead node unwinds its fibers in any order.
 struct BrokerState : std::enable_shared_from_this<BrokerState> {
   BrokerState(runtime::World& its_world, BrokerConfig its_config);
+  ~BrokerState();
+  BrokerState(const BrokerState&) = delete;
+  BrokerState& operator=(const BrokerState&) = delete;
 
   runtime::World& world;
   BrokerConfig config;
@@ -87,7 +92,7 @@ struct BrokerState : std::enable_shared_from_this<BrokerState> {
   runtime::WaitQueue failure_waiters;
 
   // The newest published image of the cluster; never null.
-  [[nodiscard]] const std::shared_ptr<const MetadataImage>& image() const { return control_plane->loader->image(); }
+  [[nodiscard]] const std::shared_ptr<const MetadataImage>& image() const;
   [[nodiscard]] TopicConfig topic_config(std::string_view topic) const;
   // Ends a start, too.
   void fail(std::string reason, ExitCode code = ExitCode::storage_failed);

@@ -43,12 +43,10 @@ std::optional<std::string> BrokerConfigSchema::check(ConfigResource resource, st
 std::optional<std::string> BrokerConfigSchema::effective(ConfigResource resource, std::string_view key, const ConfigValues& own,
                                                          const ConfigValues& cluster) const {
   if (!knows(resource, key)) return std::nullopt;
-  if (const auto at = cluster.find(key); at != cluster.end() && !own.contains(key)) return at->second;
-  if (resource == ConfigResource::broker) {
-    const auto at = own.find(key);
-    return at != own.end() ? at->second : std::string{*find_dynamic_broker_config_key(key)->default_value};
-  }
-  return effective_value(*find_topic_config_key(key), own, config_).value;
+  if (resource == ConfigResource::topic) return effective_value(*find_topic_config_key(key), own, config_, cluster).value;
+  if (const auto at = own.find(key); at != own.end()) return at->second;
+  if (const auto at = cluster.find(key); at != cluster.end()) return at->second;
+  return std::string{*find_dynamic_broker_config_key(key)->default_value};
 }
 
 std::vector<protocol::CreateTopicsResponse::CreatableTopicConfigs> BrokerConfigSchema::describe_topic(

@@ -7,6 +7,7 @@
 
 #include "protocol/messages/principal.h"
 #include "protocol/writer.h"
+#include "raft/shell/controller_requests.h"
 #include "runtime/condition.h"
 #include "runtime/mutex.h"
 
@@ -210,21 +211,7 @@ ControllerResult<ByteBuffer> ControllerChannel::forward(ByteView request, const 
 
 #define SQUALL_CONTROLLER_API(name) \
   template ControllerResult<protocol::name##Response> ControllerChannel::ask(const protocol::name##Request&, Instant);
-SQUALL_CONTROLLER_API(AllocateProducerIds)
-SQUALL_CONTROLLER_API(AlterPartition)
-SQUALL_CONTROLLER_API(AlterPartitionReassignments)
-SQUALL_CONTROLLER_API(AssignReplicasToDirs)
-SQUALL_CONTROLLER_API(BrokerHeartbeat)
-SQUALL_CONTROLLER_API(BrokerRegistration)
-SQUALL_CONTROLLER_API(ControllerRegistration)
-SQUALL_CONTROLLER_API(CreatePartitions)
-SQUALL_CONTROLLER_API(CreateTopics)
-SQUALL_CONTROLLER_API(DeleteTopics)
-SQUALL_CONTROLLER_API(ElectLeaders)
-SQUALL_CONTROLLER_API(IncrementalAlterConfigs)
-SQUALL_CONTROLLER_API(ListPartitionReassignments)
-SQUALL_CONTROLLER_API(UnregisterBroker)
-SQUALL_CONTROLLER_API(UpdateFeatures)
+SQUALL_CONTROLLER_REQUESTS(SQUALL_CONTROLLER_API)
 #undef SQUALL_CONTROLLER_API
 
 }  // namespace squall::broker

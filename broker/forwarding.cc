@@ -1,6 +1,7 @@
 #include "broker/forwarding.h"
 
 #include "broker/broker_state.h"
+#include "broker/control_plane.h"
 #include "broker/controller_handlers/controller_handlers.h"
 #include "protocol/api.h"
 #include "runtime/deadline.h"

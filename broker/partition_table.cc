@@ -43,28 +43,33 @@ const PartitionRef& PartitionTable::find(std::string_view topic, std::int32_t in
 const PartitionRef& PartitionTable::find(Uuid topic, std::int32_t index) const { return at(by_id_, by_id_.find(topic), index); }
 
 void PartitionTable::apply(const MetadataImage& image, const ImageChange& change) {
-  if (change.brokers || change.all) know_brokers(image);
+  if (change.brokers || change.all) {
+    know_brokers(image);
+    know_defaults(image);
+  }
   if (!change.all) {
-    for (const std::string& name : change.topics) agree(image, name);
+    for (const std::string& name : change.topics) agree(image, name, log::PartitionAge::made_now);
     return;
   }
   std::vector<std::string> held;
   for (const auto& [name, topic] : ordered_) held.push_back(name);
-  for (const std::string& name : held) agree(image, name);
+  // What a snapshot tells of may be older than what is known here.
+  for (const std::string& name : held) agree(image, name, log::PartitionAge::known);
   for (const auto& [name, topic] : image.topics) {
-    if (!ordered_.contains(name)) agree(image, name);
+    if (!ordered_.contains(name)) agree(image, name, log::PartitionAge::known);
   }
 }
 
-void PartitionTable::agree(const MetadataImage& image, const std::string& name) {
+void PartitionTable::agree(const MetadataImage& image, const std::string& name, log::PartitionAge age) {
   const MetadataImage::Topic wanted = image.find(name);
   const auto held = ordered_.find(name);
   if (held != ordered_.end() && (wanted == nullptr || wanted->id != held->second->id)) remove(name);
-  if (wanted != nullptr) put(wanted, log::PartitionAge::made_now);
+  if (wanted != nullptr) put(wanted, age);
 }
 
 void PartitionTable::load(const MetadataImage& image) {
   know_brokers(image);
+  know_defaults(image);
   for (const auto& [name, topic] : image.topics) put(topic, log::PartitionAge::known);
   for (const auto& log : logs_.logs()) {
     const log::TopicPartition name = log->partition();
@@ -83,6 +88,14 @@ void PartitionTable::know_brokers(const MetadataImage& image) {
   }
   brokers_ = std::make_shared<const BrokerDirectory>(std::move(standings));
   for (const PartitionRef& partition : all()) partition->brokers_changed(brokers_);
+}
+
+// What is set for all brokers may be a default of every topic.
+void PartitionTable::know_defaults(const MetadataImage& image) {
+  const raft::ConfigValues& defaults = image.config_of(ConfigResource::broker, "");
+  if (defaults == defaults_) return;
+  defaults_ = defaults;
+  for (const auto& [name, topic] : ordered_) configure(*topic);
 }
 
 void PartitionTable::put(const MetadataImage::Topic& topic, log::PartitionAge age) {

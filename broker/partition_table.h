@@ -66,7 +66,8 @@ class PartitionTable {
   };
 
   void know_brokers(const MetadataImage& image);
-  void agree(const MetadataImage& image, const std::string& name);
+  void know_defaults(const MetadataImage& image);
+  void agree(const MetadataImage& image, const std::string& name, log::PartitionAge age);
   void remove(std::string_view name);
   void put(const MetadataImage::Topic& topic, log::PartitionAge age);
   void put(Topic& held, const TopicImage& topic, std::size_t index, log::PartitionAge age);
@@ -76,6 +77,7 @@ class PartitionTable {
   runtime::World& world_;
   log::LogManager& logs_;
   PartitionSetup setup_;
+  raft::ConfigValues defaults_;  // set for all brokers
   Brokers brokers_ = std::make_shared<const BrokerDirectory>();
   std::function<TopicConfig(std::string_view)> config_of_;
   std::unordered_map<std::string, TopicRef, NameHash, std::equal_to<>> by_name_;  // looked up only, never walked

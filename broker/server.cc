@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "broker/broker_state.h"
 #include "broker/connection_server.h"
+#include "broker/control_plane.h"
 #include "runtime/deadline.h"
 
 namespace squall::broker {

@@ -21,11 +21,12 @@ std::string times(const std::string& text, std::int64_t multiplier) {
 struct Resolver {
   const ConfigValues& overrides;
   const BrokerConfig& broker;
+  const ConfigValues& cluster;
 
   std::optional<std::string> text(std::string_view key) const {
     const TopicConfigKey* row = find_topic_config_key(key);
     SQUALL_ASSERT(row != nullptr, "the key is in the table");
-    return effective_value(*row, overrides, broker).value;
+    return effective_value(*row, overrides, broker, cluster).value;
   }
   std::int64_t integer(std::string_view key) const {
     const auto number = parse_integer(text(key).value_or(""));
@@ -106,8 +107,12 @@ log::LogConfig resolve_log_config(const Resolver& from) {
 
 }  // namespace
 
-EffectiveValue effective_value(const TopicConfigKey& row, const ConfigValues& overrides, const BrokerConfig& broker) {
+EffectiveValue effective_value(const TopicConfigKey& row, const ConfigValues& overrides, const BrokerConfig& broker,
+                               const ConfigValues& cluster) {
   if (const auto at = overrides.find(row.key.name); at != overrides.end()) return {at->second, ConfigOrigin::topic, {}};
+  if (const auto at = cluster.find(row.key.name); at != cluster.end()) {
+    return {at->second, ConfigOrigin::dynamic_default, row.key.name};
+  }
   const Synonym* last = nullptr;
   for (const Synonym& synonym : row.synonyms) {
     if (synonym.broker_key.empty()) break;
@@ -126,8 +131,8 @@ EffectiveValue effective_value(const TopicConfigKey& row, const ConfigValues& ov
   return {std::string{*row.key.default_value}, ConfigOrigin::fallback, {}};
 }
 
-TopicConfig resolve_topic_config(const ConfigValues& overrides, const BrokerConfig& broker) {
-  const Resolver from{overrides, broker};
+TopicConfig resolve_topic_config(const ConfigValues& overrides, const BrokerConfig& broker, const ConfigValues& cluster) {
+  const Resolver from{overrides, broker, cluster};
   TopicConfig config;
   config.compression = compression_named(from.text("compression.type").value_or(""));
   config.compression_level = static_cast<std::int32_t>(compression_level(from, config.compression));

@@ -34,10 +34,12 @@ struct EffectiveValue {
   std::string_view broker_key;  // where it came from, if from the broker
 };
 
-// The value that `row` has for a topic with `overrides`.
+// The value that `row` has for a topic with `overrides`, where `cluster` is set for all brokers while they run (KIP-226): that
+// wins over what a broker was started with, so that all brokers and the controller go by one value.
 [[nodiscard]] EffectiveValue effective_value(const TopicConfigKey& row, const ConfigValues& overrides,
-                                             const BrokerConfig& broker);
-[[nodiscard]] TopicConfig resolve_topic_config(const ConfigValues& overrides, const BrokerConfig& broker);
+                                             const BrokerConfig& broker, const ConfigValues& cluster = {});
+[[nodiscard]] TopicConfig resolve_topic_config(const ConfigValues& overrides, const BrokerConfig& broker,
+                                               const ConfigValues& cluster = {});
 
 // What is wrong with setting `name` to `value` on a topic, or nothing.
 [[nodiscard]] std::optional<std::string> check_topic_config(std::string_view name, std::string_view value);

@@ -40,7 +40,6 @@ extern const ApiHandler update_raft_voter_handler;
 // ---- the others ----
 extern const ApiHandler describe_quorum_handler;
 extern const ApiHandler envelope_handler;
-extern const ApiHandler describe_controllers_handler;  // DescribeCluster
 
 // By key, rising.
 [[nodiscard]] std::span<const ApiHandler* const> controller_api_handlers();

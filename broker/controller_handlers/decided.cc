@@ -3,6 +3,7 @@
 #include <concepts>
 
 #include "broker/broker_state.h"
+#include "broker/control_plane.h"
 #include "broker/controller_handlers/controller_handlers.h"
 #include "protocol/messages/allocate_producer_ids.h"
 #include "protocol/messages/alter_partition.h"

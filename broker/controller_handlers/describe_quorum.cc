@@ -2,6 +2,7 @@
 #include "protocol/messages/describe_quorum.h"
 
 #include "broker/broker_state.h"
+#include "broker/control_plane.h"
 #include "broker/controller_handlers/controller_handlers.h"
 #include "raft/shell/wire.h"
 

@@ -5,6 +5,7 @@
 #include "protocol/messages/envelope.h"
 
 #include "broker/broker_state.h"
+#include "broker/control_plane.h"
 #include "broker/controller_handlers/controller_handlers.h"
 #include "protocol/api.h"
 #include "protocol/request.h"

@@ -1,5 +1,6 @@
 // The requests that quorum nodes send to each other; and those that change its voters.
 #include "broker/broker_state.h"
+#include "broker/control_plane.h"
 #include "broker/controller_handlers/controller_handlers.h"
 #include "raft/shell/wire.h"
 

@@ -3,6 +3,7 @@
 
 #include "broker/broker_state.h"
 #include "broker/cluster_nodes.h"
+#include "broker/control_plane.h"
 #include "broker/handlers/handler.h"
 #include "broker/topic_lookup.h"
 #include "protocol/messages/metadata.h"

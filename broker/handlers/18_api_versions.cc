@@ -1,5 +1,6 @@
 // ApiVersions: what this broker serves, from the table of handlers.
 #include "broker/broker_state.h"
+#include "broker/control_plane.h"
 #include "broker/handlers/handler.h"
 #include "protocol/messages/api_versions.h"
 #include "raft/controller/decision.h"

@@ -40,12 +40,16 @@ void describe_topic(const BrokerState& broker, const Resource& resource, const p
                     Result& result) {
   const auto image = broker.image();
   const ConfigValues& set = image->config_of(ConfigResource::topic, resource.resource_name);
+  const ConfigValues& cluster = image->config_of(ConfigResource::broker, "");
   for (const TopicConfigKey& row : topic_config_keys()) {
     if (!is_wanted(resource, row.key.name)) continue;
-    EffectiveValue value = effective_value(row, set, broker.config);
+    EffectiveValue value = effective_value(row, set, broker.config, cluster);
     Entry& entry = result.configs.emplace_back();
     if (request.include_synonyms) {
       if (value.origin == ConfigOrigin::topic) add_synonym(entry, row.key.name, value.value, ConfigOrigin::topic);
+      if (const auto at = cluster.find(row.key.name); at != cluster.end()) {
+        add_synonym(entry, row.key.name, at->second, ConfigOrigin::dynamic_default);
+      }
       for (const Synonym& synonym : row.synonyms) {
         if (synonym.broker_key.empty()) break;
         const bool given = broker.config.given().contains(synonym.broker_key);

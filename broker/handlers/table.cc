@@ -44,7 +44,7 @@ constexpr std::array<const ApiHandler*, 16> controllers_own{
     &alter_partition_handler,
     &envelope_handler,
     &fetch_snapshot_handler,
-    &describe_controllers_handler,
+    &describe_cluster_handler,
     &broker_registration_handler,
     &broker_heartbeat_handler,
     &allocate_producer_ids_handler,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "raft/shell/controller_requests.h"
 #include "raft/shell/log_follower.h"
 #include "runtime/condition.h"
 #include "runtime/wait_group.h"
@@ -329,21 +330,7 @@ std::expected<ControllerAnswer<Request>, ErrorCode> ControllerNode::submit(const
 #define SQUALL_CONTROLLER_API(name)                                                                    \
   template std::expected<ControllerAnswer<protocol::name##Request>, ErrorCode> ControllerNode::submit( \
       const protocol::name##Request&, Instant, Offset*);
-SQUALL_CONTROLLER_API(AllocateProducerIds)
-SQUALL_CONTROLLER_API(AlterPartition)
-SQUALL_CONTROLLER_API(AlterPartitionReassignments)
-SQUALL_CONTROLLER_API(AssignReplicasToDirs)
-SQUALL_CONTROLLER_API(BrokerHeartbeat)
-SQUALL_CONTROLLER_API(BrokerRegistration)
-SQUALL_CONTROLLER_API(ControllerRegistration)
-SQUALL_CONTROLLER_API(CreatePartitions)
-SQUALL_CONTROLLER_API(CreateTopics)
-SQUALL_CONTROLLER_API(DeleteTopics)
-SQUALL_CONTROLLER_API(ElectLeaders)
-SQUALL_CONTROLLER_API(IncrementalAlterConfigs)
-SQUALL_CONTROLLER_API(ListPartitionReassignments)
-SQUALL_CONTROLLER_API(UnregisterBroker)
-SQUALL_CONTROLLER_API(UpdateFeatures)
+SQUALL_CONTROLLER_REQUESTS(SQUALL_CONTROLLER_API)
 #undef SQUALL_CONTROLLER_API
 
 }  // namespace squall::raft

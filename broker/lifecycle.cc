@@ -76,7 +76,6 @@ struct BrokerLifecycle::State {
   ErrorCode last_error = ErrorCode::none;
   ErrorCode told_error = ErrorCode::none;
   Instant told_at{};
-  Instant session_from{};  // when the last heartbeat that was answered was sent
   std::uint64_t pokes = 0;
   bool stopped = false;
   bool failed = false;
@@ -188,13 +187,11 @@ Duration BrokerLifecycle::State::heartbeat_once() {
   request.offline_log_dirs = offline;
   // Who goes does not ask to be fenced before its leaderships have moved.
   if (wants_shut_down && !fenced) request.want_fence = false;
-  const Instant asked = world.now();
-  const auto answer = surroundings.heartbeat(request, asked + options.session_timeout / 2);
+  const auto answer = surroundings.heartbeat(request, world.now() + options.session_timeout / 2);
   if (ended()) return {};
   last_error = answer ? static_cast<ErrorCode>(answer->error_code) : answer.error();
   if (last_error == ErrorCode::none) {
     backoff = backoff_min;
-    session_from = asked;
     note_heartbeat(*answer);
     return wants_shut_down ? std::min(shutdown_interval, options.heartbeat_interval) : options.heartbeat_interval;
   }
@@ -311,10 +308,6 @@ LifecycleState BrokerLifecycle::state() const { return state_->state; }
 std::int64_t BrokerLifecycle::broker_epoch() const { return state_->epoch; }
 
 bool BrokerLifecycle::is_fenced() const { return state_->fenced; }
-
-bool BrokerLifecycle::is_in_session() const {
-  return state_->registered && !state_->fenced && state_->world.now() <= state_->session_from + state_->options.session_timeout;
-}
 
 bool BrokerLifecycle::wait_until_registered(Instant deadline) {
   const auto state = state_;

@@ -87,9 +87,6 @@ class BrokerLifecycle {
   [[nodiscard]] std::int64_t broker_epoch() const;
   // As the controller last said.
   [[nodiscard]] bool is_fenced() const;
-  // Whether its session with the controller lasts: it is unfenced, and heard so within broker.session.timeout.ms. If not,
-  // others may lead what this broker believes to lead.
-  [[nodiscard]] bool is_in_session() const;
 
   // All may wait. False: the deadline, it stopped, or failed.
   [[nodiscard]] bool wait_until_registered(Instant deadline);

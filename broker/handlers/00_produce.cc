@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/broker_state.h"
+#include "broker/confirm_leadership.h"
 #include "broker/handlers/handler.h"
 #include "broker/recompress.h"
 #include "broker/topic_lookup.h"
@@ -23,11 +24,18 @@ struct Waiting {
   Offset end;                    // acks=all: the high watermark must reach it
 };
 
+struct SequenceGap {
+  PartitionRef partition;
+  PartitionAnswer* answer = nullptr;
+  LeaderEpoch epoch;  // in which it was found
+};
+
 struct ProduceCall {
   RequestContext& context;
   protocol::ProduceRequest& request;
   protocol::ProduceResponse& response;
   std::vector<Waiting> waiting;
+  std::vector<SequenceGap> gaps;
   bool any_error = false;
 };
 
@@ -97,14 +105,16 @@ void append_one(ProduceCall& call, std::string_view topic, Uuid topic_id, const 
   if (const ErrorCode code = partition->admit_produce(call.request.acks); code != ErrorCode::none) {
     return refuse(answer, code, {});
   }
+  const LeaderEpoch epoch = partition->leader_epoch();
   const std::uint64_t leadership = partition->leaderships_ended();
   const auto appended = partition->append(bytes);
-  // Who was frozen for longer than its session may find the next leader's sequences ahead of its own. A gap ends an idempotent
-  // producer for good, and that is not for a leader of yesterday to say.
-  if (!appended && appended.error().code == log::LogError::out_of_order_sequence && !broker.lifecycle->is_in_session()) {
-    return refuse(answer, ErrorCode::not_leader_or_follower, {});
+  if (!appended) {
+    note_append_error(answer, appended.error());
+    // To a leader of yesterday the next leader's sequences are ahead of its own; but a gap ends an idempotent producer for
+    // good.
+    if (appended.error().code == log::LogError::out_of_order_sequence) call.gaps.push_back({partition, &answer, epoch});
+    return;
   }
-  if (!appended) return note_append_error(answer, appended.error());
   answer.base_offset = appended->first_offset.value();
   answer.log_append_time_ms = appended->log_append_time_ms;
   answer.log_start_offset = appended->log_start_offset.value();
@@ -134,6 +144,17 @@ void wait_for_replication(ProduceCall& call) {
   }
 }
 
+void confirm_gaps(ProduceCall& call) {
+  call.context.slot.release();
+  for (const SequenceGap& gap : call.gaps) {
+    if (confirms_leadership(call.context.broker, *gap.partition, gap.epoch)) continue;
+    const std::int32_t index = gap.answer->index;
+    *gap.answer = PartitionAnswer{};
+    gap.answer->index = index;
+    refuse(*gap.answer, ErrorCode::not_leader_or_follower, {});
+  }
+}
+
 // KIP-951: from version 10 on.
 void hint_leaders(ProduceCall& call) {
   constexpr std::int16_t first_with_hints = 10;
@@ -158,7 +179,8 @@ Disposition handle(RequestContext& context) {
   ProduceCall call{.context = context,
                    .request = context.scratch.produce_request,
                    .response = context.scratch.produce_response,
-                   .waiting = {}};
+                   .waiting = {},
+                   .gaps = {}};
   if (!context.decode_body(call.request)) return Disposition::close;
   const bool acks_known = call.request.acks >= -1 && call.request.acks <= 1;
   std::size_t partitions = 0;
@@ -184,6 +206,7 @@ Disposition handle(RequestContext& context) {
   }
   context.broker.world.charge(runtime::Cost::partition, partitions);
   if (!call.waiting.empty()) wait_for_replication(call);
+  if (!call.gaps.empty()) confirm_gaps(call);
   for (const auto& topic : call.response.responses) {
     for (const PartitionAnswer& answer : topic.partition_responses) {
       context.broker.metrics.error(answer.error_code);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "broker/broker_state.h"
+#include "broker/confirm_leadership.h"
 #include "broker/fetch_reader.h"
 #include "broker/handlers/handler.h"
 #include "broker/topic_lookup.h"
@@ -191,6 +192,17 @@ void read_and_wait(FetchCall& call) {
   broker.metrics.requests_waiting->add(-1);
 }
 
+// An offset beyond the log's end may lie within the log of a successor.
+void confirm_ranges(FetchCall& call) {
+  if (call.limits.from_replica()) return;  // it states its leader epoch
+  for (FetchItem& item : call.pass.items) {
+    PartitionRead& read = item.read;
+    if (read.error != ErrorCode::offset_out_of_range || item.wanted.fetch_offset < read.log_start) continue;
+    call.context.slot.release();
+    if (!confirms_leadership(call.context.broker, *read.partition, read.epoch)) read.error = ErrorCode::not_leader_or_follower;
+  }
+}
+
 std::int64_t bytes_of(const log::FileRange& range) { return static_cast<std::int64_t>(range.bytes); }
 
 // KIP-951: the leader from version 12 on, where it is from version 16 on.
@@ -313,6 +325,7 @@ Disposition handle(RequestContext& context) {
     return context.answer(call.response);
   }
   read_and_wait(call);
+  confirm_ranges(call);
   build_response(call);
   return context.answer(call.response);
 }

@@ -39,6 +39,8 @@ void Quorum::on_fetch_response(Instant now, RequestId id, NodeId from, const Fet
   } else {
     append_fetched(id, response);
     raise_high_watermark(std::min(log_.end(), response.high_watermark));
+    const bool has_all = response.high_watermark != no_offset && response.high_watermark <= log_.end();
+    if (has_all) committed_as_of_ = std::max(committed_as_of_, requests_.sent(from));
   }
   if (!progress) requests_.back_off(from, now + config_.retry_backoff);
   follower->has_fetched = true;

@@ -64,6 +64,7 @@ Replica& Quorum::replica(const ReplicaKey& key) {
 void Quorum::record_contact(Instant now, const ReplicaKey& key) {
   if (key.id < NodeId{0} || key.id == config_.local.id) return;
   Replica& from = replica(key);
+  from.fetch_before = from.last_fetch;
   from.last_fetch = now;
   from.begin_due = now + config_.begin_epoch_interval();
   if (!voters().is_voter(from.key)) return;

@@ -50,6 +50,22 @@ void Quorum::advance_high_watermark() {
   complete_operation();
 }
 
+Instant Quorum::committed_as_of(Instant now) const {
+  const auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) return committed_as_of_;
+  if (leader->high_watermark == no_offset) return Instant::min();
+  std::vector<Instant> times;
+  times.reserve(voters().size());
+  for (const Voter& voter : voters().voters()) {
+    const bool is_self = voter.key.id == config_.local.id && is_voter();
+    const auto found = std::ranges::find(leader->replicas, voter.key, &Replica::key);
+    times.push_back(is_self ? now : found == leader->replicas.end() ? Instant::min() : found->fetch_before);
+  }
+  if (times.empty()) return Instant::min();
+  std::ranges::sort(times, std::greater<>{});
+  return times[voters().majority() - 1];
+}
+
 // The voters are others than before: voters that were observers keep their position; those that are to be told who leads are.
 void Quorum::follow_voter_change() {
   auto& leader = std::get<Leader>(role_);

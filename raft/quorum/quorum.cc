@@ -125,7 +125,7 @@ void Quorum::respond(RequestToken token, ResponseBody body) { out_->responses.pu
 
 bool Quorum::send(Instant now, NodeId to, RequestBody body) {
   if (!requests_.ready(to, now)) return false;
-  const RequestId id = requests_.start(to, body.index(), now + config_.request_timeout);
+  const RequestId id = requests_.start(to, body.index(), now, now + config_.request_timeout);
   out_->requests.push_back({id, to, std::move(body)});
   return true;
 }

@@ -65,6 +65,11 @@ class Quorum {
   [[nodiscard]] Endpoints endpoints_of(NodeId id) const;
   // Everything below is committed; no_offset: not known. Never falls.
   [[nodiscard]] Offset high_watermark() const { return high_watermark_; }
+  // All that was committed at this instant is below `high_watermark()`. A follower has it from its leader, as of when it asked;
+  // a leader from a majority of voters, which came back to it in its epoch after that. So who was frozen knows how old its
+  // knowledge is. A follower of a leader that was frozen with it may be deceived until that leader resigns. Instant::min():
+  // nothing is known to be committed.
+  [[nodiscard]] Instant committed_as_of(Instant now) const;
   [[nodiscard]] const LogIndex& log() const { return log_; }
   // Where this leader's epoch begins: its state machine is told of the leadership when it has read past.
   [[nodiscard]] std::optional<Offset> epoch_start() const;
@@ -201,7 +206,8 @@ class Quorum {
   Role role_ = Unattached{};
   LeaderEpoch epoch_{0};
   Offset high_watermark_ = no_offset;
-  std::optional<ElectionState> persisted_;  // as told by the last Effects::election
+  Instant committed_as_of_ = Instant::min();  // as a follower
+  std::optional<ElectionState> persisted_;    // as told by the last Effects::election
   Requests requests_;
   Instant next_deadline_ = end_of_time;
   bool failed_ = false;     // Effects::fatal was told

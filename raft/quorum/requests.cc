@@ -26,6 +26,11 @@ Instant Requests::ready_at(NodeId peer) const {
   return known == nullptr ? Instant::min() : known->deadline;
 }
 
+Instant Requests::sent(NodeId peer) const {
+  const Peer* known = find(peer);
+  return known == nullptr ? Instant::min() : known->sent;
+}
+
 bool Requests::any_in_flight() const {
   return std::ranges::any_of(peers_, [](const Peer& peer) { return peer.in_flight != no_request; });
 }
@@ -34,13 +39,14 @@ bool Requests::in_flight(RequestId id) const {
   return std::ranges::any_of(peers_, [&](const Peer& peer) { return peer.in_flight == id; });
 }
 
-RequestId Requests::start(NodeId peer, std::size_t kind, Instant deadline) {
+RequestId Requests::start(NodeId peer, std::size_t kind, Instant now, Instant deadline) {
   Peer* known = find(peer);
   if (known == nullptr) known = &peers_.emplace_back(Peer{.id = peer});
   SQUALL_ASSERT(known->in_flight == no_request, "one request at a time to a peer");
   ++last_;
   known->in_flight = last_;
   known->kind = kind;
+  known->sent = now;
   known->deadline = deadline;
   return last_;
 }

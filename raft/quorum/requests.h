@@ -19,6 +19,7 @@ class Requests {
     NodeId id;
     RequestId in_flight = no_request;
     std::size_t kind = 0;  // index of the request in RequestBody
+    Instant sent{};        // the newest request
     Instant deadline{};    // of the request in flight, or the end of the back-off
   };
 
@@ -27,7 +28,9 @@ class Requests {
   [[nodiscard]] Instant ready_at(NodeId peer) const;
   [[nodiscard]] bool any_in_flight() const;
   [[nodiscard]] bool in_flight(RequestId id) const;
-  RequestId start(NodeId peer, std::size_t kind, Instant deadline);
+  RequestId start(NodeId peer, std::size_t kind, Instant now, Instant deadline);
+  // When the newest request to the peer was sent; Instant::min(): none was.
+  [[nodiscard]] Instant sent(NodeId peer) const;
   // The response is here: whom it is from; nullopt if nobody waits for it, or for another kind.
   std::optional<NodeId> finish(RequestId id, std::size_t kind);
   // No use in asking `peer` again before `until`.

@@ -82,6 +82,7 @@ struct Replica {
   ReplicaKey key{};
   Offset end = no_offset;  // it has flushed all below; no_offset: not heard of in this epoch
   Instant last_fetch = Instant::min();
+  Instant fetch_before = Instant::min();  // it came back in this epoch after it had the answer to that fetch
   Instant last_caught_up = Instant::min();
   Offset leader_end_at_fetch = no_offset;
   Instant begin_due = Instant::min();  // when to tell it (again) who leads; voters only

@@ -273,6 +273,21 @@ bool MetadataLoader::wait_until_published(Offset offset, Instant deadline) {
   return state->published->end_offset >= offset;
 }
 
+bool MetadataLoader::wait_until_current(Instant deadline) {
+  // An answer without news changes nothing that the quorum would tell of.
+  constexpr Duration look_again = std::chrono::milliseconds{20};
+  const auto state = state_;
+  const Instant asked = state->world.now();
+  for (;;) {
+    const std::uint64_t seen = state->quorum.changes();
+    const Instant now = state->world.now();
+    const Quorum& core = state->quorum.core();
+    if (core.committed_as_of(now) >= asked) return wait_until_published(core.high_watermark(), deadline);
+    if (state->ended() || now >= deadline) return false;
+    (void)state->quorum.wait_for_change(seen, std::min(deadline, now + look_again));
+  }
+}
+
 std::int64_t MetadataLoader::lag() const {
   const Offset known = state_->quorum.core().high_watermark();
   return std::max<std::int64_t>(0, known - state_->published->end_offset);

@@ -41,6 +41,9 @@ class MetadataLoader {
   [[nodiscard]] const std::shared_ptr<const MetadataImage>& image() const;
   // May wait until everything below `offset` is published; false: the deadline, or it stopped.
   bool wait_until_published(Offset offset, Instant deadline);
+  // May wait until the image holds all that was committed when this was called (`Quorum::committed_as_of`); false: the
+  // deadline, or it stopped.
+  bool wait_until_current(Instant deadline);
   // How many committed offsets are still to be published: 0 when it has caught up with what it knows of.
   [[nodiscard]] std::int64_t lag() const;
 

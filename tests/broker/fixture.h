@@ -64,10 +64,14 @@ class Caller {
   template <class Response, class Request>
   std::optional<Response> ask(const Request& request, std::int16_t version) {
     send(frame(request, version));
+    return receive<Response>(version);
+  }
+  template <class Response>
+  std::optional<Response> receive(std::int16_t version) {
     auto bytes = receive();
     if (!bytes) return std::nullopt;
     last_ = std::move(*bytes);
-    const bool flexible = protocol::response_header_version(Request::api_key, version) > 0;
+    const bool flexible = protocol::response_header_version(Response::api_key, version) > 0;
     protocol::Reader reader{ByteView{last_}.subspan(flexible ? 5 : 4)};
     Response response;
     if (!decode(reader, version, response) || reader.remaining() != 0) return std::nullopt;

@@ -265,28 +265,6 @@ TEST_F(BrokerLifecycleTest, AControllerThatFailsOverCostsNothingButTime) {
   });
 }
 
-TEST_F(BrokerLifecycleTest, ASessionEndsWhenTheControllerWasNotHeardForItsTime) {
-  run([](runtime::World& world, FakeController& controller, BrokerLifecycle& lifecycle) {
-    EXPECT_FALSE(lifecycle.is_in_session());
-    lifecycle.start();
-    lifecycle.set_ready();
-    ASSERT_TRUE(lifecycle.wait_until_registered(world.now() + 1s));
-    EXPECT_FALSE(lifecycle.is_in_session()) << "it is fenced";
-    controller.publish(6);
-    ASSERT_TRUE(lifecycle.wait_until_unfenced(world.now() + 1s));
-    EXPECT_TRUE(lifecycle.is_in_session());
-    controller.heartbeat_failures.assign(1000, ErrorCode::request_timed_out);
-    world.sleep_until(world.now() + 6s);
-    EXPECT_TRUE(lifecycle.is_in_session());
-    world.sleep_until(world.now() + 5s);
-    EXPECT_FALSE(lifecycle.is_in_session());
-    EXPECT_FALSE(lifecycle.is_fenced()) << "nobody has told it";
-    controller.heartbeat_failures.clear();
-    world.sleep_until(world.now() + 2s);
-    EXPECT_TRUE(lifecycle.is_in_session());
-  });
-}
-
 TEST_F(BrokerLifecycleTest, AControlledShutdownWaitsUntilTheControllerAllowsIt) {
   run([](runtime::World& world, FakeController& controller, BrokerLifecycle& lifecycle) {
     lifecycle.start();

@@ -102,6 +102,29 @@ TEST(Replicas, WhatIsAcknowledgedByAllIsReadFromAll) {
   EXPECT_EQ(cluster.count(EventName::leader_elected), 1U);
 }
 
+// ELR (KIP-966) works by what the controller pinned for the whole cluster; the brokers' own files count for less.
+TEST(Replicas, WhatHoldsForTheClusterCountsMoreThanABrokersOwnFile) {
+  ReplicaCluster cluster{1, {{"min.insync.replicas", "3"}}};
+  cluster.create("t");
+  cluster.node(2).crash();
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.in_sync("t", 2); }));
+  cluster.talk([&](runtime::World& world) { EXPECT_THAT(produce(cluster, world, "v", 1), SizeIs(1)); });
+  protocol::DescribeConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = static_cast<std::int8_t>(raft::ConfigResource::topic);
+  resource.resource_name = "t";
+  resource.configuration_keys = {{"min.insync.replicas"}};
+  cluster.talk([&](runtime::World& world) {
+    Caller caller{world, "b1"};
+    const auto described = caller.ask<protocol::DescribeConfigsResponse>(request, 4);
+    ASSERT_TRUE(described.has_value());
+    const auto& config = described->results.at(0).configs.at(0);
+    EXPECT_EQ(config.value, "1");
+    constexpr std::int8_t dynamic_default_broker_config = 3;
+    EXPECT_EQ(config.config_source, dynamic_default_broker_config);
+  });
+}
+
 TEST(Replicas, AcksOfOneDoNotWaitAndAreReplicatedAllTheSame) {
   ReplicaCluster cluster;
   cluster.create("t");
@@ -190,6 +213,70 @@ TEST(Replicas, AnOldLeaderCutsOffWhatTheNewOneNeverHad) {
   cluster.run_for(1s);
   EXPECT_GE(cluster.count(EventName::log_truncated), 1U);
   for (const auto& log : logs_of(cluster)) EXPECT_EQ(log, acknowledged);
+}
+
+ByteBuffer batch_at(std::int32_t sequence) {
+  return batch_of(1, {.producer_id = ProducerId{1000}, .producer_epoch = ProducerEpoch{0}, .base_sequence = sequence});
+}
+
+std::int16_t fetch_by_hand(Caller& caller, std::int64_t offset) {
+  const auto answer = caller.ask<protocol::FetchResponse>(consumer_fetch("t", offset), 12);
+  return answer ? answer->responses.at(0).partitions.at(0).error_code : std::int16_t{-1};
+}
+
+constexpr std::int16_t no_leader = wire(ErrorCode::not_leader_or_follower);
+
+// Of the producer of `batch_at`; all have it.
+void produce_first(ReplicaCluster& cluster) {
+  cluster.talk([&](runtime::World& world) {
+    Caller caller{world, "b0"};
+    EXPECT_EQ(produce_by_hand(caller, batch_at(0), -1).error_code, 0);
+  });
+}
+
+TEST(Replicas, WhoIsNoLeaderAnyMoreDoesNotRuleOnGaps) {
+  ReplicaCluster cluster;
+  cluster.create("t");
+  produce_first(cluster);
+  cluster.cut_off(0);
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.partition("t").leader != NodeId{0}; }));
+  cluster.run_for(1s);
+  const std::int32_t leader = cluster.partition("t").leader.value();
+  cluster.talk([&](runtime::World& world) {
+    Caller now{world, ReplicaCluster::host(leader)};
+    EXPECT_EQ(produce_by_hand(now, batch_at(1), -1).error_code, 0);
+    EXPECT_EQ(produce_by_hand(now, batch_at(5), -1).error_code, wire(ErrorCode::out_of_order_sequence_number));
+    EXPECT_EQ(fetch_by_hand(now, 3), wire(ErrorCode::offset_out_of_range));
+    Caller before{world, "b0"};
+    EXPECT_EQ(produce_by_hand(before, batch_at(2), -1).error_code, no_leader);
+    EXPECT_EQ(produce_by_hand(before, batch_at(2), 1).error_code, no_leader);
+    EXPECT_EQ(fetch_by_hand(before, 2), no_leader);
+  });
+}
+
+// What librdkafka 2.0 does: it states no epoch, and goes back to a frozen leader that answered its Metadata request when it
+// woke.
+TEST(Replicas, AFrozenLeaderDoesNotRuleOnGapsWhenItWakes) {
+  ReplicaCluster cluster;
+  cluster.create("t");
+  produce_first(cluster);
+  cluster.node(0).pause(15s);
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.partition("t").leader != NodeId{0}; }));
+  cluster.run_for(1s);
+  const std::int32_t leader = cluster.partition("t").leader.value();
+  cluster.talk([&](runtime::World& world) {
+    Caller now{world, ReplicaCluster::host(leader)};
+    EXPECT_EQ(produce_by_hand(now, batch_at(1), -1).error_code, 0);
+    EXPECT_TRUE(cluster.node(0).paused());
+    Caller producer{world, "b0"};
+    Caller consumer{world, "b0"};
+    const ByteBuffer batch = batch_at(2);
+    producer.send(producer.frame(produce_of("t", batch, -1), 12));  // they wait in the frozen node's sockets
+    EXPECT_EQ(fetch_by_hand(consumer, 2), no_leader);
+    const auto answer = producer.receive<protocol::ProduceResponse>(12);
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ(answer->responses.at(0).partition_responses.at(0).error_code, no_leader);
+  });
 }
 
 TEST(Replicas, AFollowerBehindTheLeadersLogStartBeginsAnew) {

@@ -192,8 +192,9 @@ class Faults(ClusterTest):
             took.setdefault((fault, who), []).append((served, whole))
         count = producer.finish()
         seconds = time.monotonic() - begun
-        self.assertTrue(until(lambda: consumer.count() >= count, 30), 
-                        f"kcat read {consumer.count()} of {count}: {consumer.complaints()}\n{cluster.last_words()}")
+        self.assertTrue(until(lambda: consumer.count() >= count, 30),
+                        f"kcat read {consumer.count()} of {count}: {[len(one) for one in consumer.partitions()]}; "
+                        f"{consumer.complaints()}\n{cluster.last_words()}")
         live = consumer.partitions()
         self.assert_equal_to_sent("the consumer that read all along", [[value for _, value in one] for one in live], count)
         for one in live:

@@ -239,5 +239,49 @@ TEST(Effects, OfSeveralStepsMayBeMerged) {
             "append proposal 1 at 2..3 epoch 4\nflush to 3 epoch 4\nappend proposal 2 at 3..5 epoch 4\nflush to 5 epoch 4\n");
 }
 
+TEST(WhatIsCommitted, AFollowerKnowsAsOfWhenItAsked) {
+  Script node = follower();
+  const auto as_of = [&] { return node.quorum.committed_as_of(node.now); };
+  EXPECT_EQ(as_of(), Instant::min());
+  const Instant asked = node.now;
+  node.pass(milliseconds{300});
+  node.answered(2, records(node, {batch(1, 3, 3)}, 9));
+  EXPECT_EQ(as_of(), Instant::min()) << "there is more that is committed";
+  node.flushed();
+  node.answered(2, records(node, {batch(3, 5, 3)}, 5));
+  EXPECT_EQ(as_of(), asked + milliseconds{300});
+  node.flushed();
+  node.pass(milliseconds{500});
+  EXPECT_EQ(as_of(), asked + milliseconds{300}) << "it stands still with who hears nothing";
+  node.answered(2, records(node, {}, -1));
+  EXPECT_EQ(as_of(), asked + milliseconds{300}) << "a new leader that has committed nothing of its own knows nothing";
+  node.answered(2, records(node, {}, 5));
+  EXPECT_EQ(as_of(), asked + milliseconds{800});
+}
+
+TEST(WhatIsCommitted, ALeaderKnowsAsOfWhenAMajorityCameBack) {
+  Script node = leader();
+  const auto as_of = [&] { return node.quorum.committed_as_of(node.now); };
+  node.flushed();
+  EXPECT_EQ(as_of(), Instant::min()) << "nothing is known to be committed";
+  node.fetched_by(2, 2, 4, Duration{0});
+  EXPECT_EQ(as_of(), Instant::min()) << "that request may be older than any answer";
+  const Instant answered = node.now;
+  node.pass(milliseconds{100});
+  node.fetched_by(2, 2, 4, Duration{0});
+  EXPECT_EQ(as_of(), answered);
+  node.pass(milliseconds{100});
+  node.fetched_by(7, 2, 4, Duration{0});
+  node.fetched_by(7, 2, 4, Duration{0});
+  EXPECT_EQ(as_of(), answered) << "an observer does not count";
+}
+
+TEST(WhatIsCommitted, AVoterAloneAlwaysKnows) {
+  Script node{{.voters = voters({1})}};
+  node.flushed();
+  ASSERT_EQ(node.role(), "leader");
+  EXPECT_EQ(node.quorum.committed_as_of(node.now), node.now);
+}
+
 }  // namespace
 }  // namespace squall::raft::testing

@@ -8,10 +8,10 @@
 #include "broker/broker_state.h"
 #include "broker/control_plane.h"
 #include "broker/controller_handlers/controller_handlers.h"
+#include "broker/controller_watch.h"
 #include "broker/format.h"
 #include "broker/replication_shell.h"
 #include "log/meta_properties.h"
-#include "protocol/messages/controller_registration.h"
 #include "raft/controller/decision.h"
 #include "raft/shell/wire.h"
 #include "runtime/deadline.h"
@@ -120,28 +120,6 @@ std::expected<void, StartError> open_logs(BrokerState& state) {
   return {};
 }
 
-// Where this node's listeners of one role are, for the controller.
-template <class Request>
-void tell_listeners(const BrokerState& state, ListenerKind kind, Request& request) {
-  for (const ListenerState& listener : state.listeners) {
-    if (listener.kind != kind) continue;
-    auto& told = request.listeners.emplace_back();
-    told.name = listener.config.name;
-    told.host = listener.advertised_host;
-    told.port = listener.advertised_port;
-  }
-}
-
-template <class Request>
-void tell_features(Request& request) {
-  for (const auto& [name, levels] : raft::supported_features()) {
-    auto& feature = request.features.emplace_back();
-    feature.name = name;
-    feature.min_supported_version = levels.min;
-    feature.max_supported_version = levels.max;
-  }
-}
-
 LifecycleOptions lifecycle_options(BrokerState& state) {
   const BrokerConfig& config = state.config;
   LifecycleOptions options;
@@ -185,68 +163,6 @@ std::unique_ptr<ControllerChannel> open_channel(BrokerState& state, Duration req
 std::unexpected<StartError> not_joined(const BrokerState& state) {
   return std::unexpected(
       state.failure.value_or(StartError{ExitCode::not_admitted, "it was stopped before it had joined its cluster"}));
-}
-
-// A controller tells the cluster who it is (KIP-919): again whenever the published image does not know this process.
-void announce_controller(const std::shared_ptr<BrokerState>& state) {
-  state->world.spawn("announce-controller", [state] {
-    protocol::ControllerRegistrationRequest request;
-    request.controller_id = state->config.node_id.value();
-    request.incarnation_id = state->incarnation;
-    tell_listeners(*state, ListenerKind::controller, request);
-    tell_features(request);
-    constexpr Duration pause = std::chrono::seconds{1};
-    Watch stop{state->world, 1};
-    stop.add(state->stop_watchers);
-    while (!state->stopping && !state->failure) {
-      const auto image = state->image();
-      const raft::ControllerImage* known = image->controllers.get(state->config.node_id);
-      const bool due = raft::MetadataVersion::of(*image).has_controller_registration() &&
-                       (known == nullptr || known->incarnation != state->incarnation);
-      if (due) (void)state->controller_channel->ask(request, runtime::deadline_in(state->world, pause));
-      (void)stop.wait_until(runtime::deadline_in(state->world, pause));
-    }
-  });
-}
-
-std::string voters_text(const raft::Quorum& quorum) {
-  std::string text;
-  for (const raft::Voter& voter : quorum.voters().voters()) {
-    text += fmt::format("{}{}", text.empty() ? "" : ",", voter.key.id);
-    if (!voter.endpoints.empty()) text += fmt::format("@{}:{}", voter.endpoints.front().host, voter.endpoints.front().port);
-  }
-  return text;
-}
-
-// A node without a controller can do little, whatever the reason: its log must say so, at the start most of all.
-void watch_controller(const std::shared_ptr<BrokerState>& state) {
-  state->world.spawn("watch-controller", [state] {
-    constexpr Duration interval = std::chrono::seconds{5};
-    const raft::QuorumNode& quorum = *state->control_plane->quorum;
-    // What an idle controller commits all the time shows that it is there: a voter remembers a leader that is gone.
-    const auto idle = state->config.milliseconds("metadata.max.idle.interval.ms");
-    const bool shows_life = idle > Duration{0} && idle < interval;
-    Instant seen = state->world.now();
-    Offset committed = quorum.committed();
-    bool was_missing = false;
-    Watch stop{state->world, 1};
-    stop.add(state->stop_watchers);
-    while (!state->stopping && !state->failure) {
-      (void)stop.wait_until(runtime::deadline_in(state->world, interval));
-      const Instant now = state->world.now();
-      const Offset before = std::exchange(committed, quorum.committed());
-      const bool missing = !quorum.leader().has_value() || (shows_life && committed == before);
-      if (!missing) seen = now;
-      const bool tell = missing && (was_missing || state->starting) && !state->stopping;
-      was_missing = missing;
-      if (!tell) continue;
-      const std::string voters = voters_text(quorum.core());
-      state->world.emit(runtime::EventName::controller_missing, {{"for_ms", to_ms(now - seen)},
-                                                                 {"epoch", quorum.core().epoch().value()},
-                                                                 {"voters", voters},
-                                                                 {"starting", std::int64_t{state->starting}}});
-    }
-  });
 }
 
 // A broker joins: it registers, learns what it holds from metadata that is not older than its registration, and asks to be
@@ -336,6 +252,7 @@ std::expected<void, StartError> Broker::start() {
   state.starting = true;
   auto started = start_parts(state);
   state.starting = false;
+  state.started = started.has_value();
   state.start_ended.wake_all();
   return started;
 }
@@ -350,7 +267,7 @@ void Broker::stop() {
   }
   const Duration grace = state.config.milliseconds("squall.shutdown.grace.ms");
   // Who cannot go on has nothing to wait for: its log, or the controller's, does not work any more.
-  if (state.lifecycle && !state.failure && state.config.boolean("controlled.shutdown.enable")) {
+  if (state.started && !state.failure && state.lifecycle && state.config.boolean("controlled.shutdown.enable")) {
     (void)state.lifecycle->begin_controlled_shutdown(runtime::deadline_in(state.world, grace));
   }
   state.stopping = true;

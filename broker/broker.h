@@ -1,4 +1,4 @@
-// One node of the cluster, broker and controller in one: what `squall-broker` runs and what a simulated node runs.
+// One node of the cluster, a broker, a controller or both: what `squall-broker` runs and what a simulated node runs.
 //
 //   Broker broker{world, config};
 //   if (auto started = broker.start(); !started) fatal(started.error().code, started.error().message);
@@ -44,7 +44,7 @@ class Broker {
   Broker& operator=(const Broker&) = delete;
 
   // May wait. Formats empty log directories, recovers the logs, replays the metadata, opens the listeners. When it returns,
-  // clients are served. Fails, too, when `stop` or a failure of the node comes meanwhile.
+  // clients are served. Fails, too, when `stop` or a failure of the node comes meanwhile. After a failure, `stop` as ever.
   [[nodiscard]] std::expected<void, StartError> start();
   // May wait. At any time, also while `start` waits for its cluster in another fiber. Accepts nothing new, lets requests in
   // flight finish for at most `squall.shutdown.grace.ms`, closes the connections, flushes and checkpoints the logs and marks

@@ -83,7 +83,8 @@ struct BrokerState : std::enable_shared_from_this<BrokerState> {
   protocol::Compressor compressor;                // for recompression; never held across a wait
   std::shared_ptr<MetricsServer> metrics_server;  // null: none
 
-  bool starting = false;    // `Broker::start` has not returned
+  bool starting = false;  // `Broker::start` has not returned
+  bool started = false;
   bool stop_asked = false;  // who still starts gives up
   runtime::WaitQueue start_ended;
   bool stopping = false;

@@ -223,7 +223,7 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   Arguments arguments;
-  CLI::App app{"squall-broker: a Kafka-compatible broker and controller in one node"};
+  CLI::App app{"squall-broker: a Kafka-compatible node, broker or controller or both"};
   app.add_option("--config", arguments.config_file, "server.properties, with Kafka's names");
   app.add_option("--override", arguments.overrides, "key=value that wins over the file; may be repeated")->take_all();
   app.add_option("--data-dir", arguments.data_dir, "where to keep the logs (log.dirs)");

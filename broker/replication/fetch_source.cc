@@ -83,12 +83,12 @@ bool FetchSource::settle(const ReplicaKey& key, Entry& entry, Instant now, bool 
 
 // The source has forgotten all that it was told.
 void FetchSource::forget_told() {
-  for (auto& [key, entry] : entries_) {
-    if (!entry.told) continue;
-    entry.told.reset();
-    changed_.insert(key);
+  for (auto at = entries_.begin(); told_ > 0; ++at) {
+    if (!at->second.told) continue;
+    at->second.told.reset();
+    changed_.insert(at->first);
+    --told_;
   }
-  told_ = 0;
   lost_ = false;
 }
 

@@ -165,6 +165,7 @@ class ServerProcess {
       node.dir_failed = true;
       node.metadata_damaged = started.error().code == ExitCode::corrupt_metadata;
       run_.timeline.add(run_.now(), EntryKind::event, "did not start: " + started.error().message, node.node->name());
+      broker_.stop();
       return;
     }
     if (started) {
@@ -328,22 +329,36 @@ void start_again(RunContext& run, sim::Node& node) {
   node.restart();
 }
 
-bool RunContext::could_serve() const {
+namespace {
+
+bool all_have_enough_in_sync(const RunContext& run) {
   const auto is_live = [&](NodeId id) {
-    const auto found = std::ranges::find(servers, id, [](const ServerNode& one) { return one.plan->id; });
-    return found != servers.end() && is_up(*found);
+    const auto found = std::ranges::find(run.servers, id, [](const ServerNode& one) { return one.plan->id; });
+    return found != run.servers.end() && RunContext::is_up(*found);
   };
-  if (!controllers_suffice()) return false;
-  for (const TopicPlan& topic : plan.topics) {
-    const auto wanted =
-        parse_quantity(plan.topic_value(topic.name, "min.insync.replicas", "min.insync.replicas").value_or("1"), Unit::count);
+  for (const TopicPlan& topic : run.plan.topics) {
+    const auto wanted = parse_quantity(
+        run.plan.topic_value(topic.name, "min.insync.replicas", "min.insync.replicas").value_or("1"), Unit::count);
     const std::int64_t least = std::min<std::int64_t>(wanted.value_or(1), topic.replication);
     for (std::int32_t index = 0; index < topic.partitions; ++index) {
-      const auto partition = view->partition(topic.name, index);
+      const auto partition = run.view->partition(topic.name, index);
       if (partition && std::ranges::count_if(partition->in_sync, is_live) < least) return false;
     }
   }
   return true;
+}
+
+}  // namespace
+
+bool RunContext::could_serve() {
+  if (!controllers_suffice()) return false;
+  std::vector<bool> up;
+  for (const ServerNode& server : servers) up.push_back(is_up(server));
+  const Offset end = view->metadata_end();
+  if (!served || served->up != up || served->metadata_end != end) {
+    served = Served{std::move(up), end, all_have_enough_in_sync(*this)};
+  }
+  return served->by_all;
 }
 
 std::optional<Offset> RunContext::metadata_written() const {

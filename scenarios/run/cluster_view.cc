@@ -24,12 +24,22 @@ std::vector<VoterView> NewestView::voters() const {
   return {};
 }
 
-std::optional<PartitionView> NewestView::partition(std::string_view topic, std::int32_t index) const {
+const NodeInsight* NewestView::newest() const {
   const NodeInsight* newest = nullptr;
   for (const NodeInsight* node : live_()) {
     if (newest == nullptr || node->metadata_end() > newest->metadata_end()) newest = node;
   }
-  return newest == nullptr ? std::nullopt : newest->partition(topic, index);
+  return newest;
+}
+
+Offset NewestView::metadata_end() const {
+  const NodeInsight* node = newest();
+  return node == nullptr ? no_offset : node->metadata_end();
+}
+
+std::optional<PartitionView> NewestView::partition(std::string_view topic, std::int32_t index) const {
+  const NodeInsight* node = newest();
+  return node == nullptr ? std::nullopt : node->partition(topic, index);
 }
 
 bool NewestView::has_deposed_leader(std::string_view topic, std::int32_t index) const {

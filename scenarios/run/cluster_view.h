@@ -56,6 +56,8 @@ class ClusterView {
   [[nodiscard]] virtual NodeId active_controller() const = 0;
   // By id; of who leads the quorum. Empty while nobody is known to.
   [[nodiscard]] virtual std::vector<VoterView> voters() const { return {}; }
+  // One past the last metadata record of the newest image; what is said of partitions changes only with it.
+  [[nodiscard]] virtual Offset metadata_end() const { return no_offset; }
   // Nothing while nobody knows of the partition.
   [[nodiscard]] virtual std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const = 0;
   // Whether a node that is up still takes itself for the leader of an epoch that is over.
@@ -71,10 +73,13 @@ class NewestView final : public ClusterView {
   explicit NewestView(LiveInsights live) : live_{std::move(live)} {}
   [[nodiscard]] NodeId active_controller() const override;
   [[nodiscard]] std::vector<VoterView> voters() const override;
+  [[nodiscard]] Offset metadata_end() const override;
   [[nodiscard]] std::optional<PartitionView> partition(std::string_view topic, std::int32_t index) const override;
   [[nodiscard]] bool has_deposed_leader(std::string_view topic, std::int32_t index) const override;
 
  private:
+  [[nodiscard]] const NodeInsight* newest() const;  // null: none is up
+
   LiveInsights live_;
 };
 

@@ -78,6 +78,13 @@ struct RunContext {
   int voter_changes = 0;  // asked for, and not done
   bool stopping = false;  // clients end
   ClientId next_client = 0;
+  // Whether the partitions had enough in-sync replicas, when these servers were up and the metadata ended there.
+  struct Served {
+    std::vector<bool> up;
+    Offset metadata_end = no_offset;
+    bool by_all = false;
+  };
+  std::optional<Served> served;
   sim::Simulation simulation;  // last: its nodes use all of the above while they are unwound
 
   [[nodiscard]] Instant now() const { return simulation.now(); }
@@ -87,7 +94,7 @@ struct RunContext {
     return server.node->state() == sim::NodeState::running && !server.node->paused();
   }
   // Whether a majority of the voters is up, and so many in-sync replicas of each declared partition as it wants.
-  [[nodiscard]] bool could_serve() const;
+  [[nodiscard]] bool could_serve();
   // Whether the server runs, and is one of the voters.
   [[nodiscard]] static bool is_voter(const ServerNode& server, const std::vector<VoterView>& voters) {
     return server.insight != nullptr && std::ranges::find(voters, server.insight->self()) != voters.end();

@@ -1,10 +1,15 @@
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include "client/admin.h"
 #include "client/consumer.h"
 #include "client/producer.h"
 #include "protocol/error_code.h"
+#include "runtime/task.h"
 #include "scenarios/run/reader.h"
 #include "scenarios/run/workloads.h"
 
@@ -119,22 +124,9 @@ void allow_retention(RunContext& run, PartitionHistory& history, Offset log_star
   if (retention) history.allow_deletion_below(log_start.value());
 }
 
-}  // namespace
+using Partitions = std::span<const PartitionId>;
 
-bool create_declared_topics(RunContext& run, runtime::World& world, Instant deadline, std::string& why) {
-  client::Admin admin{world, run.cluster_options("control", try_for)};
-  bool refused = false;
-  for (const TopicPlan& topic : run.plan.topics) {
-    while (!create_topic(run, admin, topic, std::min(deadline, world.now() + try_for), why, refused)) {
-      if (refused || world.now() >= deadline) return false;
-      world.sleep_until(world.now() + rest);
-    }
-  }
-  admin.close();
-  return true;
-}
-
-void probe_partitions(RunContext& run, runtime::World& world, Instant deadline) {
+void probe(RunContext& run, runtime::World& world, Partitions share, Instant deadline) {
   const ClientId id = run.next_client++;
   client::ProducerOptions producing;
   producing.idempotence = false;
@@ -148,7 +140,7 @@ void probe_partitions(RunContext& run, runtime::World& world, Instant deadline) 
   consuming.request_timeout = try_for;
   client::Producer producer{world, run.cluster_options("probe", try_for), producing};
   client::Consumer consumer{world, run.cluster_options("probe", try_for), consuming};
-  for (const PartitionId partition : run.partitions) {
+  for (const PartitionId partition : share) {
     const std::array assigned{named(run.checks.history().partition(partition))};
     consumer.assign(assigned);
     bool worked = false;
@@ -167,7 +159,7 @@ void probe_partitions(RunContext& run, runtime::World& world, Instant deadline) 
   producer.close(world.now() + try_for);
 }
 
-void sweep_partitions(RunContext& run, runtime::World& world, Instant deadline) {
+void sweep(RunContext& run, runtime::World& world, Partitions share, Instant deadline) {
   client::ConsumerOptions options;
   options.reset = client::OffsetReset::none;
   options.fetch_wait_max = std::chrono::milliseconds{10};
@@ -176,7 +168,7 @@ void sweep_partitions(RunContext& run, runtime::World& world, Instant deadline) 
   client::Consumer consumer{world, run.cluster_options("sweep", try_for), options};
   client::Admin admin{world, run.cluster_options("sweep", try_for)};
   Reader reader{run, consumer, true};
-  for (const PartitionId id : run.partitions) {
+  for (const PartitionId id : share) {
     PartitionHistory& history = run.checks.history().partition(id);
     const client::TopicPartition partition = named(history);
     const auto begin = admin.list_offset(partition, client::OffsetSpec::earliest(), deadline);
@@ -188,6 +180,48 @@ void sweep_partitions(RunContext& run, runtime::World& world, Instant deadline) 
     if (!consumer.seek(partition, begin->offset)) continue;
     sweep_one(run, world, consumer, reader, partition, end->offset, deadline);
   }
+  admin.close();
+  consumer.close();
+}
+
+// One client after the other for a few partitions; where there are thousands, several clients have their share each.
+void share_out(RunContext& run, runtime::World& world, std::string_view name, const std::function<void(Partitions)>& body) {
+  constexpr std::size_t least = 256;
+  constexpr std::size_t clients_max = 64;
+  const Partitions all{run.partitions};
+  const std::size_t clients = std::clamp<std::size_t>(all.size() / least, 1, clients_max);
+  if (clients == 1) return body(all);
+  std::vector<runtime::Task<void>> tasks;
+  for (std::size_t i = 0; i < clients; ++i) {
+    const std::size_t from = all.size() * i / clients;
+    const std::size_t to = all.size() * (i + 1) / clients;
+    tasks.push_back(runtime::start_task(world, name, [&body, share = all.subspan(from, to - from)] { body(share); }));
+  }
+  for (runtime::Task<void>& task : tasks) static_cast<void>(task.join());
+}
+
+}  // namespace
+
+bool create_declared_topics(RunContext& run, runtime::World& world, Instant deadline, std::string& why) {
+  client::Admin admin{world, run.cluster_options("control", try_for)};
+  bool refused = false;
+  for (const TopicPlan& topic : run.plan.topics) {
+    while (!create_topic(run, admin, topic, std::min(deadline, world.now() + try_for), why, refused)) {
+      if (refused || world.now() >= deadline) return false;
+      world.sleep_until(world.now() + rest);
+    }
+  }
+  admin.close();
+  return true;
+}
+
+void probe_partitions(RunContext& run, runtime::World& world, Instant deadline) {
+  share_out(run, world, "probe", [&](Partitions share) { probe(run, world, share, deadline); });
+}
+
+void sweep_partitions(RunContext& run, runtime::World& world, Instant deadline) {
+  share_out(run, world, "sweep", [&](Partitions share) { sweep(run, world, share, deadline); });
+  client::Admin admin{world, run.cluster_options("sweep", try_for)};
   if (const auto listed = admin.list_topics(deadline)) {
     for (const TopicPlan& topic : run.plan.topics) {
       const auto found = std::ranges::find(*listed, topic.name, &client::TopicInfo::name);
@@ -197,7 +231,6 @@ void sweep_partitions(RunContext& run, runtime::World& world, Instant deadline) 
     }
   }
   admin.close();
-  consumer.close();
 }
 
 }  // namespace squall::scenarios

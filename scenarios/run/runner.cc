@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <map>
+#include <string>
 
 #include "scenarios/run/cluster.h"
 #include "scenarios/run/cluster_watch.h"
@@ -86,11 +89,9 @@ class Runner {
   }
 
   void note_leader(const sim::ProductEvent& event) {
-    for (const PartitionId id : run_.partitions) {
-      const PartitionHistory& partition = run_.checks.history().partition(id);
-      if (event.text("partition") != fmt::format("{}-{}", partition.topic(), partition.partition())) continue;
-      run_.atlas.leads(id, NodeId{static_cast<std::int32_t>(event.number("leader").value_or(-1))}, run_.now());
-    }
+    const auto found = declared_.find(event.text("partition").value_or(""));
+    if (found == declared_.end()) return;
+    run_.atlas.leads(found->second, NodeId{static_cast<std::int32_t>(event.number("leader").value_or(-1))}, run_.now());
   }
 
   void stop() {
@@ -169,6 +170,7 @@ class Runner {
     for (const TopicPlan& topic : run_.plan.topics) {
       for (std::int32_t index = 0; index < topic.partitions; ++index) {
         run_.partitions.push_back(run_.checks.history().partition_id(topic.name, index));
+        declared_.emplace(fmt::format("{}-{}", topic.name, index), run_.partitions.back());
       }
     }
     run_.begun = run_.now();
@@ -393,6 +395,7 @@ class Runner {
   RunContext run_;
   ClusterWatch watch_;
   FaultScheduler faults_;
+  std::map<std::string, PartitionId, std::less<>> declared_;  // the declared partitions, as events name them
 };
 
 }  // namespace

@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/fifo.h"
 #include "base/time.h"
 #include "base/types.h"
 #include "base/uuid.h"
@@ -64,7 +64,7 @@ struct PartitionQueue {
   std::uint32_t ordinal = 0;  // of all the producer's partitions: the order within a request
   NodeId leader = no_node;
   std::size_t place = 0;  // among the queues of its leader's sender
-  std::deque<std::unique_ptr<Batch>> waiting;
+  Fifo<std::unique_ptr<Batch>> waiting;
   std::vector<std::unique_ptr<Batch>> in_flight;
   Instant not_before{};  // the back-off after a failure
   std::uint64_t next_order = 1;

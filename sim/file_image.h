@@ -6,10 +6,10 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/fifo.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "sim/page_cache.h"
@@ -109,7 +109,7 @@ class FileImage {
   std::vector<std::uint32_t> residency_;
   std::uint64_t size_ = 0;
   std::uint64_t allocated_ = 0;
-  std::deque<Change> changes_;  // not durable, or behind one that is not
+  Fifo<Change> changes_;  // not durable, or behind one that is not
   std::uint64_t first_change_ = 0;
   std::uint64_t next_change_ = 0;
   std::uint64_t dirty_bytes_ = 0;

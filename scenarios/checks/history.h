@@ -109,9 +109,9 @@ class PartitionHistory {
 
   std::string topic_;
   std::int32_t partition_;
-  std::vector<Sender> senders_;                                    // by client
-  std::vector<Slot> slots_;                                        // by offset
-  std::deque<std::pair<Instant, std::int64_t>> acknowledgements_;  // both ascending
+  std::vector<Sender> senders_;                                     // by client
+  std::vector<Slot> slots_;                                         // by offset
+  std::vector<std::pair<Instant, std::int64_t>> acknowledgements_;  // both ascending
   std::int64_t deletable_below_ = 0;
   std::int64_t deleted_below_ = 0;
   Instant deleted_at_{};

@@ -1,4 +1,5 @@
-// No node cuts off its metadata log what it has replayed as committed, not even across a crash.
+// No node cuts off its metadata log what it has replayed as committed, not even across a crash; nor does a controller across a
+// power cut, for it flushes before it acknowledges.
 #pragma once
 
 #include <map>

@@ -117,10 +117,12 @@ void Atlas::look(Instant now) {
 
 void Atlas::struck(Harm harm, NodeId server, Instant now) {
   if (harm == Harm::none) return;
+  const auto plan = std::ranges::find(plan_.servers, server, &ServerPlan::id);
+  // Who may not vote does not wait for its disk: of what it has replayed a power cut may take the end.
+  const bool forgets = plan != plan_.servers.end() && (harm == Harm::stored || !plan->is_controller);
+  if (forgets) checks_.cluster().never_truncated->forget(plan->name);
   if (harm == Harm::stored) {
     stored_harm_ = true;
-    const auto plan = std::ranges::find(plan_.servers, server, &ServerPlan::id);
-    if (plan != plan_.servers.end()) checks_.cluster().never_truncated->forget(plan->name);
     lose_metadata_with(server);
   }
   for (PartitionId id = 0; id < checks_.history().size(); ++id) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <utility>
 
 #include "client/admin.h"
 #include "protocol/error_code.h"
@@ -80,7 +82,10 @@ class AdminClient {
                                                        : protocol::ErrorCode::unknown_topic_or_partition;
     const bool done = outcomes && outcomes->size() == 1 && outcomes->front().done();
     const bool refused = outcomes && outcomes->size() == 1 && outcomes->front().code == refusal;
-    if (admin_.sendings() != 1 || !outcomes) check.unanswered(name, change);
+    if (admin_.sendings() != 1 || !outcomes) {
+      check.unanswered(name, change);
+      unanswered_.emplace(name, change);
+    }
     if (done) check.done(name, change, run_.now());
     if (refused) check.refused(name, change, begun, run_.now());
   }
@@ -106,9 +111,15 @@ class AdminClient {
       unknown_.push_back(name);
       return failed();
     }
-    run_.checks.metadata().created(name, partitions);
+    if (!may_come_late(name, TopicChange::remove)) run_.checks.metadata().created(name, partitions);
     topics_.push_back({.name = name, .partitions = partitions, .retention = std::nullopt});
     succeeded();
+  }
+
+  // A sending that got no answer may wait somewhere, in the buffers of a dead process or of a broker that forwards it, and be
+  // carried out after a change that was acknowledged since.
+  [[nodiscard]] bool may_come_late(const std::string& name, TopicChange change) const {
+    return unanswered_.contains({name, change});
   }
 
   // Makes a topic that was deleted once more, or tries to make one that is there.
@@ -147,8 +158,12 @@ class AdminClient {
       unknown_.push_back(name);
       return failed();
     }
-    run_.checks.metadata().deleted(name);
-    gone_.push_back(name);
+    if (may_come_late(name, TopicChange::create)) {
+      unknown_.push_back(name);
+    } else {
+      run_.checks.metadata().deleted(name);
+      gone_.push_back(name);
+    }
     succeeded();
   }
 
@@ -160,7 +175,7 @@ class AdminClient {
     const auto outcome = admin_.create_partitions(topic.name, total, deadline());
     if (!outcome || !outcome->done()) return failed();  // the next listing says how many there are
     topic.partitions = total;
-    run_.checks.metadata().created(topic.name, total);
+    if (!may_come_late(topic.name, TopicChange::remove)) run_.checks.metadata().created(topic.name, total);
     succeeded();
   }
 
@@ -347,6 +362,7 @@ class AdminClient {
   std::vector<Owned> topics_;
   std::vector<std::string> gone_;
   std::vector<std::string> unknown_;
+  std::set<std::pair<std::string, TopicChange>> unanswered_;
   std::uint64_t made_ = 0;
   client::Admin admin_;
 };

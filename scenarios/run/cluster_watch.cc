@@ -154,17 +154,23 @@ void ClusterWatch::healed() {
   healed_ = true;
   Duration lag{};
   Duration session{};
+  Duration grace{};
   Duration quorum{};
   if (const auto configs = configure_servers(run_.scenario, run_.plan)) {
     for (const broker::BrokerConfig& config : *configs) {
       lag = std::max(lag, config.milliseconds("replica.lag.time.max.ms"));
       session = std::max(session, config.milliseconds("broker.session.timeout.ms"));
+      grace = std::max(grace, config.milliseconds("squall.shutdown.grace.ms"));
       quorum = std::max(quorum, config.milliseconds("controller.quorum.fetch.timeout.ms") +
                                     config.milliseconds("controller.quorum.election.timeout.ms"));
     }
   }
   const auto& bound = run_.scenario.expect.full_isr_after_heal;
   recover_by_ = run_.now() + (bound ? Duration{bound->least()} : lag + session);
+  // Who is stopped now because of a failed directory may be the active controller: the next one gives all brokers a session
+  // anew.
+  const bool stops_one = std::ranges::any_of(run_.servers, [](const ServerNode& server) { return server.dir_failed; });
+  if (stops_one) recover_by_ += grace + session;
   // A controller that nobody follows has stepped down by then.
   checks_.linearizable->judge_refusals(run_.now() + 2 * quorum);
 }

@@ -32,6 +32,9 @@ LeaderEffects LeaderState::begin(Instant now, const PartitionRegistration& regis
 LeaderEffects LeaderState::update(Instant now, const PartitionRegistration& registration) {
   LeaderEffects effects;
   partition_epoch_ = registration.partition_epoch;
+  for (ReplicaProgress& replica : followers_) {
+    if (contains(in_sync_, replica.id()) && !contains(registration.in_sync, replica.id())) replica.left_isr();
+  }
   in_sync_ = registration.in_sync;
   recovery_ = registration.recovery;
   drop_pending();

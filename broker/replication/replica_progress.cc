@@ -15,6 +15,11 @@ void ReplicaProgress::begin_epoch(Instant now, Offset leader_end, bool in_sync) 
   last_caught_up_ = last_fetch_;
 }
 
+void ReplicaProgress::left_isr() {
+  last_fetch_.reset();
+  last_caught_up_.reset();
+}
+
 void ReplicaProgress::fetched(Instant now, const FollowerFetch& fetch) {
   std::optional<Instant> caught_up;
   if (fetch.fetch_offset >= fetch.leader_end) {

@@ -36,6 +36,9 @@ class ReplicaProgress {
   void begin_leadership(Instant now, bool in_sync);
   // The leader was elected again: what it knows of the offsets still holds.
   void begin_epoch(Instant now, Offset leader_end, bool in_sync);
+  // The controller took it out of the ISR, for what we may not see: its directory may have failed. That it was caught up a
+  // moment ago says nothing any more; its next fetch does.
+  void left_isr();
   void fetched(Instant now, const FollowerFetch& fetch);
   // The leader's log grew beyond `old_end`: who ended there has had all until now.
   void leader_appended(Instant now, Offset old_end);

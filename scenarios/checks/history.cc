@@ -44,6 +44,7 @@ void PartitionHistory::excuse(std::int64_t floor, Instant until) {
   floor_ = std::min(floor_, floor);
   excused_until_ = std::max(excused_until_, until);
   ++generation_;
+  excuse_order();
   const auto from = static_cast<std::size_t>(floor);
   for (std::size_t at = from; at < slots_.size(); ++at) {
     if (!slots_[at].known()) continue;
@@ -55,7 +56,13 @@ void PartitionHistory::excuse(std::int64_t floor, Instant until) {
 }
 
 void PartitionHistory::end_excuse(Instant now) {
-  if (excused_until_ == end_of_time) excused_until_ = now;
+  if (excused_until_ != end_of_time) return;
+  excused_until_ = now;
+  excuse_order();
+}
+
+void PartitionHistory::excuse_order() {
+  for (Sender& one : senders_) one.unordered_below = one.seen_at.size();
 }
 
 PartitionId History::partition_id(std::string_view topic, std::int32_t partition) {

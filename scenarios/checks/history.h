@@ -95,6 +95,11 @@ class PartitionHistory {
   [[nodiscard]] bool excused(Instant begun, std::int64_t offset) const { return begun < excused_until_ && offset >= floor_; }
   // The lowest offset that a fault was ever excused for.
   [[nodiscard]] std::int64_t excused_from() const { return floor_; }
+  // With its records a partition may have lost what it knew of their producers. A broker takes any first sequence of a producer
+  // that it does not know, so of what was under way by then a later batch may come before an earlier one that was refused.
+  [[nodiscard]] bool order_excused(ClientId client, std::uint64_t sequence) const {
+    return client < senders_.size() && sequence < senders_[client].unordered_below;
+  }
   // Raised by each excuse: what a reader remembers of the order is void.
   [[nodiscard]] std::uint32_t generation() const { return generation_; }
   [[nodiscard]] std::uint64_t excused_records() const { return excused_records_; }
@@ -103,9 +108,11 @@ class PartitionHistory {
   struct Sender {
     std::vector<std::int64_t> seen_at;  // by sequence; -1: not yet
     std::vector<std::int64_t> sent_ms;  // by sequence: its timestamp
+    std::uint64_t unordered_below = 0;  // sent before the last excuse was over
     bool idempotent = false;
   };
   Sender& sender(ClientId client);
+  void excuse_order();
 
   std::string topic_;
   std::int32_t partition_;

@@ -24,7 +24,7 @@ class OrderKept final : public Check {
         continue;
       }
       count();
-      if (record.tag.sequence < found->sequence) {
+      if (record.tag.sequence < found->sequence && !partition.order_excused(record.tag.client, record.tag.sequence)) {
         violated(batch.at,
                  fmt::format("{} was read after the later record {} of the same producer",
                              describe(partition, record.tag.client, record.tag.sequence, record.offset), found->sequence));

@@ -197,6 +197,16 @@ TEST_F(ChecksTest, AnEarlierRecordAfterALaterOneIsOutOfOrder) {
   EXPECT_THAT(broken(), ElementsAre("order_kept"));
 }
 
+TEST_F(ChecksTest, WithItsRecordsAPartitionMayLoseTheOrderOfWhatWasUnderWay) {
+  send(3);
+  checks.history().partition(partition).excuse(0, Instant{});
+  send(2);
+  read({record(0, 1), record(1, 0), record(2, 2)}, reader);
+  EXPECT_THAT(broken(), IsEmpty());
+  read({record(3, 4), record(4, 3)}, reader);
+  EXPECT_THAT(broken(), ElementsAre("order_kept")) << "what was sent afterwards has its order";
+}
+
 TEST_F(ChecksTest, OneChangedByteIsCaught) {
   send(1);
   std::vector<std::uint8_t> payload(64);

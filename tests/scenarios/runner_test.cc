@@ -258,6 +258,8 @@ struct OnceFailed {
 constexpr OnceFailed once_failed[] = {
     {"the heal left a broker's wall clock 80 minutes behind, and it refused every record as too far ahead", "clock_jumps", 49},
     {"a partition whose directory failed at the start was made anew in another one, from offset 0", "swarm", 73},
+    {"order was demanded of what was under way when the last replica lost its records and producers", "last_replica_standing",
+     35},
 };
 
 TEST(ShippedScenarios, HoldWithTheSeedsThatOnceFailed) {

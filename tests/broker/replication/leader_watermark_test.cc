@@ -74,6 +74,21 @@ TEST_F(LeaderWatermark, WaitsForACaughtUpFollowerThatMayJoinButNoLongerThanTheLa
   EXPECT_EQ(leader().step(at_ms(lag_ms + 1), IsrCheck{}).high_watermark, Offset{40});
 }
 
+TEST_F(LeaderWatermark, WhoTheControllerTookOutIsNotWaitedForUntilItFetchesAgain) {
+  (void)metadata();
+  (void)append_to(10);
+  (void)fetch(2, 10);
+  (void)fetch(3, 10);
+  (void)append_to(20, 1);
+  EXPECT_FALSE(fetch(2, 20, 1).high_watermark);
+  registration.in_sync = nodes({1, 2});  // the directory of 3 has failed, and its broker is well
+  ++registration.partition_epoch;
+  EXPECT_EQ(metadata(2).leader.high_watermark, Offset{20});
+  (void)fetch(3, 20, 3);
+  (void)append_to(30, 4);
+  EXPECT_FALSE(fetch(2, 30, 4).high_watermark) << "it is about to join";
+}
+
 // KIP-966
 TEST_F(LeaderWatermark, StandsStillUnderMinInSyncReplicas) {
   config.min_in_sync = 2;

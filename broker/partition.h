@@ -108,7 +108,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Appends a client's batches, then moves the high watermark. Admitted just before, without a wait between. May wait.
   std::expected<log::AppendInfo, log::AppendError> append(MutableBytes batches);
   // What became of an append of acks=all that ended at `end`, when `leaderships_ended` was `leadership`; empty: it is not
-  // known yet.
+  // known yet. REQUEST_TIMED_OUT if it never will be here, for the leadership has ended. Kafka answers NOT_LEADER_OR_FOLLOWER,
+  // which librdkafka takes for "not persisted": it puts the records into other batches than before, and if the next leader has
+  // them after all, they are a gap to it, and the producer has ended (docs/replication.md).
   [[nodiscard]] std::optional<protocol::ErrorCode> outcome(std::uint64_t leadership, Offset end) const;
   // DeleteRecords here; the replicas follow. May wait.
   std::expected<void, protocol::ErrorCode> delete_records_before(Offset offset);

@@ -150,6 +150,7 @@ class AdminClient {
     const std::string name = topics_[at].name;
     topics_.erase(topics_.begin() + static_cast<std::ptrdiff_t>(at));
     run_.checks.metadata().uncertain(name);
+    run_.checks.metadata().config_uncertain(name, "retention.ms");
     const std::array names{name};
     const Instant begun = run_.now();
     const auto outcomes = admin_.delete_topics(names, deadline());

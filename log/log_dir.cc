@@ -1,6 +1,7 @@
 #include "log/log_dir.h"
 
 #include <mutex>
+#include <utility>
 
 #include "log/files.h"
 #include "log/log_state.h"
@@ -15,6 +16,9 @@ LogDir::LogDir(runtime::World& world, std::string path, std::function<void(const
       path_{std::move(path)},
       on_failed_{std::move(on_failed)},
       checkpointing_{world},
+      recovery_points_{recovery_point_checkpoint_name, [](const LogState& log) { return log.durable_point(); }},
+      log_starts_{log_start_checkpoint_name, [](const LogState& log) { return log.log_start; }},
+      high_watermarks_{high_watermark_checkpoint_name, [](const LogState& log) { return log.high_watermark; }},
       gate_{world},
       deletions_changed_{world},
       stopped_{world} {}
@@ -33,34 +37,43 @@ void LogDir::add(LogState& log) { logs_[log.partition] = &log; }
 
 void LogDir::remove(const LogState& log) {
   const auto found = logs_.find(log.partition);
-  if (found != logs_.end() && found->second == &log) logs_.erase(found);
+  if (found == logs_.end() || found->second != &log) return;
+  logs_.erase(found);
+  departed(log.partition);
 }
 
-std::expected<void, LogError> LogDir::checkpoint(std::string_view name, FullDisk full, Offset (*value)(const LogState&)) {
-  std::lock_guard turn{checkpointing_};
-  if (!online_) return std::unexpected(LogError::storage_error);
-  std::string text = offset_checkpoint_header(logs_.size());
-  for (const auto& [partition, log] : logs_) append_offset(text, partition, value(*log));
-  const std::string path = path_ + "/" + std::string{name};
-  auto done = write_file_atomically(world_, path, as_bytes(text));
-  if (!done && done.error() == IoError::no_space && full == FullDisk::keeps_old) {
-    done = remove_if_exists(world_, path + std::string{temporary_suffix});
+void LogDir::departed(const TopicPartition& partition) {
+  for (Checkpoint* one : {&recovery_points_, &log_starts_, &high_watermarks_}) one->departed.insert(partition);
+}
+
+std::expected<void, LogError> LogDir::forget_departed(const TopicPartition& partition) {
+  for (Checkpoint* one : {&recovery_points_, &log_starts_, &high_watermarks_}) {
+    if (!one->departed.contains(partition)) continue;
+    if (auto written = write(*one, FullDisk::fails); !written) return written;
   }
-  if (!done) return std::unexpected(fail(done.error(), name));
   return {};
 }
 
-std::expected<void, LogError> LogDir::checkpoint_recovery_points(FullDisk full) {
-  return checkpoint(recovery_point_checkpoint_name, full, [](const LogState& log) { return log.durable_point(); });
+std::expected<void, LogError> LogDir::write(Checkpoint& checkpoint, FullDisk full) {
+  std::lock_guard turn{checkpointing_};
+  if (!online_) return std::unexpected(LogError::storage_error);
+  std::set<TopicPartition> departed = std::exchange(checkpoint.departed, {});
+  std::string text = offset_checkpoint_header(logs_.size());
+  for (const auto& [partition, log] : logs_) append_offset(text, partition, checkpoint.value(*log));
+  const std::string path = path_ + "/" + std::string{checkpoint.name};
+  auto done = write_file_atomically(world_, path, as_bytes(text));
+  if (done) return {};
+  checkpoint.departed.merge(departed);
+  if (done.error() == IoError::no_space && full == FullDisk::keeps_old) {
+    done = remove_if_exists(world_, path + std::string{temporary_suffix});
+  }
+  if (!done) return std::unexpected(fail(done.error(), checkpoint.name));
+  return {};
 }
 
-std::expected<void, LogError> LogDir::checkpoint_log_starts(FullDisk full) {
-  return checkpoint(log_start_checkpoint_name, full, [](const LogState& log) { return log.log_start; });
-}
-
-std::expected<void, LogError> LogDir::checkpoint_high_watermarks(FullDisk full) {
-  return checkpoint(high_watermark_checkpoint_name, full, [](const LogState& log) { return log.high_watermark; });
-}
+std::expected<void, LogError> LogDir::checkpoint_recovery_points(FullDisk full) { return write(recovery_points_, full); }
+std::expected<void, LogError> LogDir::checkpoint_log_starts(FullDisk full) { return write(log_starts_, full); }
+std::expected<void, LogError> LogDir::checkpoint_high_watermarks(FullDisk full) { return write(high_watermarks_, full); }
 
 void LogDir::delete_later(std::vector<std::string> paths, std::int64_t delay_ms) {
   const Instant due = world_.now() + std::chrono::milliseconds{delay_ms};

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,11 @@ class LogDir {
   void add(LogState& log);
   void remove(const LogState& log);
   [[nodiscard]] const std::map<TopicPartition, LogState*>& logs() const { return logs_; }
+  // The checkpoints on the disk may tell of a log that is not here (any more).
+  void departed(const TopicPartition& partition);
+  // May wait. They do not tell of such a log from now on: it would be taken for a new one of the same name. An error: the
+  // directory has failed.
+  std::expected<void, LogError> forget_departed(const TopicPartition& partition);
 
   // Writes the file, durably. Calls take turns; each writes what is true when its turn comes. May wait.
   std::expected<void, LogError> checkpoint_recovery_points(FullDisk full = FullDisk::fails);
@@ -77,13 +83,21 @@ class LogDir {
   std::int64_t previous_broker_epoch = -1;
 
  private:
-  std::expected<void, LogError> checkpoint(std::string_view name, FullDisk full, Offset (*value)(const LogState&));
+  struct Checkpoint {
+    std::string_view name;
+    Offset (*value)(const LogState&);
+    std::set<TopicPartition> departed{};  // logs that the file may tell of though they are not here
+  };
+  std::expected<void, LogError> write(Checkpoint& checkpoint, FullDisk full);
 
   runtime::World& world_;
   std::string path_;
   std::function<void(const std::string&)> on_failed_;
   std::map<TopicPartition, LogState*> logs_;
   runtime::Mutex checkpointing_;
+  Checkpoint recovery_points_;
+  Checkpoint log_starts_;
+  Checkpoint high_watermarks_;
   runtime::Gate gate_;
   runtime::Condition deletions_changed_;
   runtime::Condition stopped_;

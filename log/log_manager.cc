@@ -133,6 +133,7 @@ LogConfig ManagerState::config_for(const std::string& topic) const {
 
 std::expected<std::shared_ptr<Log>, LogError> ManagerState::make_log(const std::shared_ptr<LogDir>& dir,
                                                                      const TopicPartition& partition, Uuid topic_id) {
+  if (auto forgotten = dir->forget_departed(partition); !forgotten) return std::unexpected(forgotten.error());
   const std::string path = dir->path() + "/" + directory_name(partition);
   auto state = std::make_unique<LogState>(world, dir, partition, path, config_for(partition.topic));
   if (auto made = world.create_dir(path); !made) return state->failed(made.error(), "create log");

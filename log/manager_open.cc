@@ -162,6 +162,13 @@ std::expected<void, OpenError> ManagerState::load_dir(const std::shared_ptr<LogD
     logs[*partition] = nullptr;
     found.push_back(*partition);
   }
+  const std::set<TopicPartition> here{found.begin(), found.end()};
+  for (const OffsetCheckpoint* told :
+       {&checkpoints->recovery_points, &checkpoints->log_starts, &checkpoints->high_watermarks}) {
+    for (const auto& [partition, offset] : *told) {
+      if (!here.contains(partition)) dir->departed(partition);
+    }
+  }
   if (!dir->was_clean) {
     // The name of a log that was made just before the end may not be on the disk.
     if (auto synced = world.sync_dir(dir->path()); !synced) {

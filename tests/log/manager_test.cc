@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "log/log_manager.h"
 #include "log/meta_properties.h"
 #include "tests/log/log_fixture.h"
@@ -179,6 +181,40 @@ TEST_F(ManagerTest, ARemovedLogIsGoneAtOnceAndItsFilesLater) {
     EXPECT_EQ(disk_.directory("/d1")->directories.size(), 1U);
     EXPECT_TRUE(append(**again).has_value());
     EXPECT_EQ(manager.remove_log({"nope", PartitionIndex{0}}).error(), LogError::not_found);
+  });
+}
+
+// The new one would be cut, or held to be damaged, by what its namesake had flushed.
+TEST_F(ManagerTest, ANewLogInheritsNothingFromOneOfTheSameName) {
+  constexpr std::array files{"/d1/recovery-point-offset-checkpoint", "/d1/replication-offset-checkpoint",
+                             "/d1/log-start-offset-checkpoint"};
+  const auto told = [&](const char* file) {
+    return as_text(disk_.file(file)->durable).find("orders 0 ") != std::string_view::npos;
+  };
+  const auto fill = [&](LogManager& manager) {
+    const auto log = manager.create_log(orders, orders_id);
+    ASSERT_TRUE(log.has_value());
+    ByteBuffer batch = make_batch({.records = 5});
+    ASSERT_TRUE((*log)->append(batch, LeaderEpoch{0}, AppendOrigin::client).has_value());
+    ASSERT_TRUE((*log)->flush().has_value());
+    (*log)->update_high_watermark(Offset{5});
+    manager.checkpoint();
+    for (const char* file : files) EXPECT_TRUE(told(file)) << file;
+    ASSERT_TRUE(manager.remove_log(orders).has_value());
+  };
+  boot(
+      [&](LogManager& manager) {
+        fill(manager);
+        ASSERT_TRUE(manager.create_log(orders, Uuid{9, 9}).has_value());
+        for (const char* file : files) EXPECT_FALSE(told(file)) << file;
+        ASSERT_TRUE(manager.remove_log(orders).has_value());
+        fill(manager);
+      },
+      End::crash);
+  for (const char* file : files) EXPECT_TRUE(told(file)) << file;
+  boot([&](LogManager& manager) {  // after a restart, too
+    ASSERT_TRUE(manager.create_log(orders, Uuid{9, 9}).has_value());
+    for (const char* file : files) EXPECT_FALSE(told(file)) << file;
   });
 }
 

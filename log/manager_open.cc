@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "log/files.h"
 #include "log/log_state.h"
@@ -142,6 +145,33 @@ std::expected<void, OpenError> ManagerState::take_clean_mark(LogDir& dir) {
   return {};
 }
 
+// A directory that failed while a log was made in it keeps an empty one; its partition may have been made in another directory
+// since.
+void ManagerState::remove_half_made() {
+  std::map<std::string, std::vector<LogDir*>> places;
+  for (const auto& dir : dirs) {
+    if (dirs.size() == 1 || !dir->online()) continue;
+    const auto entries = world.list(dir->path());
+    if (!entries) continue;  // as it is loaded, that is told
+    for (const auto& entry : *entries) {
+      if (entry.is_directory && parse_directory_name(entry.name)) places[entry.name].push_back(dir.get());
+    }
+  }
+  const auto is_empty = [&](const std::string& path) {
+    const auto files = world.list(path);
+    return files && std::ranges::none_of(*files, [](const auto& file) { return file.name.ends_with(log_suffix); });
+  };
+  for (const auto& [name, places_of_one] : places) {
+    std::size_t left = places_of_one.size();
+    for (LogDir* dir : places_of_one) {
+      const std::string path = dir->path() + "/" + name;
+      if (left == 1 || !is_empty(path)) continue;
+      --left;
+      if (auto removed = remove_directory(world, path); !removed) (void)dir->fail(removed.error(), "remove half-made log");
+    }
+  }
+}
+
 std::expected<void, OpenError> ManagerState::load_dir(const std::shared_ptr<LogDir>& dir) {
   const auto checkpoints = read_checkpoints(*dir);
   if (!checkpoints) return {};
@@ -221,6 +251,7 @@ std::expected<void, OpenError> ManagerState::open() {
   for (const auto& dir : dirs) {
     if (dir->online() && dir->previous_broker_epoch != previous_broker_epoch) previous_broker_epoch = -1;
   }
+  remove_half_made();
   for (const auto& dir : dirs) {
     if (!dir->online()) continue;
     if (auto loaded = load_dir(dir); !loaded) return loaded;

@@ -49,6 +49,7 @@ class ManagerState : public std::enable_shared_from_this<ManagerState> {
   std::expected<void, OpenError> claim_dir(LogDir& dir);
   std::expected<void, OpenError> take_clean_mark(LogDir& dir);
   std::expected<void, OpenError> load_dir(const std::shared_ptr<LogDir>& dir);
+  void remove_half_made();
   std::expected<std::shared_ptr<Log>, LogError> make_log(const std::shared_ptr<LogDir>& dir, const TopicPartition& partition,
                                                          Uuid topic_id);
   [[nodiscard]] LogConfig config_for(const std::string& topic) const;

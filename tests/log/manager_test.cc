@@ -97,8 +97,31 @@ TEST_F(ManagerTest, ALogInTwoDirectoriesIsRefused) {
   boot([&](LogManager& manager) { ASSERT_TRUE(manager.create_log(orders, orders_id).has_value()); });
   const auto second = disk_.directory("/d2");
   second->directories["orders-0"] = second->durable_directories["orders-0"] = std::make_shared<tests::MemoryDirectory>();
+  disk_.put("/d2/orders-0/00000000000000000000.log", {});
   boot([&](LogManager&) { FAIL(); });
   EXPECT_EQ(open_error_->reason, "orders-0 is in another log directory, too");
+}
+
+TEST_F(ManagerTest, AHalfMadeLogGivesWayToTheOneInAnotherDirectory) {
+  dirs_ = {"/d1", "/d2"};
+  boot([&](LogManager& manager) {
+    world_->fault = [](std::string_view call, const std::string& file) {
+      const bool struck = call == "open" && file.starts_with("/d1/orders-0/partition.metadata");
+      return struck ? std::optional{runtime::IoError::no_space} : std::nullopt;
+    };
+    EXPECT_FALSE(manager.create_log(orders, orders_id).has_value());
+    world_->fault = {};
+    const auto made = manager.create_log(orders, orders_id, PartitionAge::made_now);
+    ASSERT_TRUE(made.has_value());
+    ASSERT_TRUE(append(**made, {.records = 3}).has_value());
+  });
+  EXPECT_NE(disk_.directory("/d1/orders-0"), nullptr);
+  boot([&](LogManager& manager) {
+    ASSERT_NE(manager.find(orders), nullptr);
+    EXPECT_EQ(manager.find(orders)->log_end_offset(), Offset{3});
+    EXPECT_EQ(disk_.directory("/d1/orders-0"), nullptr);
+    EXPECT_NE(disk_.directory("/d2/orders-0"), nullptr);
+  });
 }
 
 TEST_F(ManagerTest, OneFailedDirectoryDoesNotStopTheOthers) {

@@ -16,7 +16,7 @@ struct BrokerState;
 
 // May wait, for at most controller.quorum.request.timeout.ms: until the metadata holds all that was committed when this was
 // called. Whether the partition is still led in `epoch`; false, too, if nobody could be asked: then NOT_LEADER_OR_FOLLOWER is
-// the answer, and the client comes again.
+// the answer, and the client comes again. False at once where a follower serves a consumer (KIP-392): its log may merely lag.
 [[nodiscard]] bool confirms_leadership(BrokerState& broker, const Partition& partition, LeaderEpoch epoch);
 
 }  // namespace squall::broker

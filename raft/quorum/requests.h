@@ -18,9 +18,9 @@ class Requests {
   struct Peer {
     NodeId id;
     RequestId in_flight = no_request;
-    std::size_t kind = 0;  // index of the request in RequestBody
-    Instant sent{};        // the newest request
-    Instant deadline{};    // of the request in flight, or the end of the back-off
+    std::size_t kind = 0;           // index of the request in RequestBody
+    Instant sent = Instant::min();  // the newest request
+    Instant deadline{};             // of the request in flight, or the end of the back-off
   };
 
   // Whether a request to the peer may leave at `now`, and from when on it may.

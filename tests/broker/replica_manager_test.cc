@@ -235,14 +235,19 @@ void produce_first(ReplicaCluster& cluster) {
   });
 }
 
+// Runs until another one than the first leads, and a while more; who that is.
+std::int32_t next_leader(ReplicaCluster& cluster) {
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.partition("t").leader != NodeId{0}; }));
+  cluster.run_for(1s);
+  return cluster.partition("t").leader.value();
+}
+
 TEST(Replicas, WhoIsNoLeaderAnyMoreDoesNotRuleOnGaps) {
   ReplicaCluster cluster;
   cluster.create("t");
   produce_first(cluster);
   cluster.cut_off(0);
-  ASSERT_TRUE(cluster.run_until([&] { return cluster.partition("t").leader != NodeId{0}; }));
-  cluster.run_for(1s);
-  const std::int32_t leader = cluster.partition("t").leader.value();
+  const std::int32_t leader = next_leader(cluster);
   cluster.talk([&](runtime::World& world) {
     Caller now{world, ReplicaCluster::host(leader)};
     EXPECT_EQ(produce_by_hand(now, batch_at(1), -1).error_code, 0);
@@ -255,6 +260,18 @@ TEST(Replicas, WhoIsNoLeaderAnyMoreDoesNotRuleOnGaps) {
   });
 }
 
+TEST(Replicas, AFollowerSaysAtOnceThatItCannotTellWhatLiesBeyondItsEnd) {
+  ReplicaCluster cluster;
+  cluster.create("t");
+  produce_first(cluster);
+  cluster.talk([&](runtime::World& world) {
+    Caller follower{world, "b1"};
+    const Instant asked = world.now();
+    EXPECT_EQ(fetch_by_hand(follower, 7), no_leader);
+    EXPECT_LT(world.now() - asked, 50ms);
+  });
+}
+
 // What librdkafka 2.0 does: it states no epoch, and goes back to a frozen leader that answered its Metadata request when it
 // woke.
 TEST(Replicas, AFrozenLeaderDoesNotRuleOnGapsWhenItWakes) {
@@ -262,9 +279,7 @@ TEST(Replicas, AFrozenLeaderDoesNotRuleOnGapsWhenItWakes) {
   cluster.create("t");
   produce_first(cluster);
   cluster.node(0).pause(15s);
-  ASSERT_TRUE(cluster.run_until([&] { return cluster.partition("t").leader != NodeId{0}; }));
-  cluster.run_for(1s);
-  const std::int32_t leader = cluster.partition("t").leader.value();
+  const std::int32_t leader = next_leader(cluster);
   cluster.talk([&](runtime::World& world) {
     Caller now{world, ReplicaCluster::host(leader)};
     EXPECT_EQ(produce_by_hand(now, batch_at(1), -1).error_code, 0);

@@ -260,6 +260,13 @@ constexpr OnceFailed once_failed[] = {
     {"a partition whose directory failed at the start was made anew in another one, from offset 0", "swarm", 73},
     {"order was demanded of what was under way when the last replica lost its records and producers", "last_replica_standing",
      35},
+    {"a leader waited for a replica whose directory had failed, though it had left the ISR", "failed_directory", 13},
+    {"a replica that came back inherited the checkpoints of the one before, and was quarantined", "cluster_swarm_five_brokers",
+     63},
+    {"a half-made log in a directory that had been full kept its broker from starting", "cluster_swarm_five_brokers", 1043},
+    {"a broker was held to metadata that a power cut took from it", "cluster_swarm", 106},
+    {"a creation that was never answered came after the deletion", "cluster_swarm_combined", 591},
+    {"a restart at the heal cost another session than was granted", "cluster_swarm_combined", 262},
 };
 
 TEST(ShippedScenarios, HoldWithTheSeedsThatOnceFailed) {

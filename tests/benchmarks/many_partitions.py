@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""A virtual cluster with many partitions: created, led, its busiest node killed, all in sync again, every partition written and read.
+"""A virtual cluster with many partitions: created and led; a broker and the active controller die and come back; all is in sync again, and
+every partition is written to and read.
 
 many_partitions.py [--partitions N [N ...]]: 3 controllers and 3 brokers, three replicas each; prints a table. Memory is the process's at most,
 disks and checks included; a partition's is what it adds to that of an empty cluster, a replica's a third of it.

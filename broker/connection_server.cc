@@ -178,11 +178,11 @@ ConnectionServer::Ended ConnectionServer::dispatch(RequestContext& context) {
 }
 
 // A peer that reads slowly is not idle: each piece that it takes counts, as each that it sends does.
-ConnectionServer::Ended ConnectionServer::send_bytes(ByteView bytes) {
+ConnectionServer::Ended ConnectionServer::send_bytes(ByteView bytes, runtime::More more) {
   while (!bytes.empty()) {
     refresh_deadline();
     const std::array<ByteView, 1> one{bytes};
-    const auto taken = connection_.writev(one);
+    const auto taken = connection_.writev(one, more);
     if (!taken) return reason_of(taken.error());
     bytes = bytes.subspan(*taken);
   }
@@ -211,14 +211,14 @@ ConnectionServer::Ended ConnectionServer::send(const protocol::Writer& writer) {
   SQUALL_ASSERT(splices.size() == files_.size(), "every splice has its file range");
   for (std::size_t i = 0; i < splices.size(); ++i) {
     if (splices[i].position > sent) {
-      if (const Ended ended = send_bytes(bytes.subspan(sent, splices[i].position - sent))) return ended;
+      if (const Ended ended = send_bytes(bytes.subspan(sent, splices[i].position - sent), runtime::More::yes)) return ended;
       sent = splices[i].position;
     }
     const log::FileRange& range = files_[i];
     SQUALL_ASSERT(range.bytes == splices[i].bytes, "a splice is as long as its file range");
     if (const Ended ended = send_range(range)) return ended;
   }
-  if (const Ended ended = send_bytes(bytes.subspan(sent))) return ended;
+  if (const Ended ended = send_bytes(bytes.subspan(sent), runtime::More::no)) return ended;
   broker_.metrics.bytes_out->add(total + size_bytes);
   files_.clear();
   if (response_.capacity() > kept_response_bytes) {

@@ -50,7 +50,7 @@ class ConnectionServer {
   Ended handle(Frame& frame);
   Ended dispatch(RequestContext& context);
   Ended send(const protocol::Writer& writer);
-  Ended send_bytes(ByteView bytes);
+  Ended send_bytes(ByteView bytes, runtime::More more);
   Ended send_range(const log::FileRange& range);
   Ended reject(std::string_view reason, std::int16_t api_key, std::int16_t version);
 

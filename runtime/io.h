@@ -101,6 +101,9 @@ struct Endpoint {
 
 enum class ShutdownSide : std::uint8_t { read, write, both };
 
+// Whether the caller writes more at once: then the bytes may leave together with those of its next write.
+enum class More : std::uint8_t { no, yes };
+
 // A byte stream. One fiber may read while another writes; two fibers must not do the same at once.
 // The virtual world may inject: latency, short counts, stalls, resets, half-open and half-closed peers.
 class Connection {
@@ -108,8 +111,9 @@ class Connection {
   virtual ~Connection() = default;
   // Bytes read, possibly fewer than asked; 0 when the peer has shut its writing side down.
   virtual Result<std::size_t> read(MutableBytes into) = 0;
-  // Bytes taken, possibly fewer than given, at least 1. Taken is not delivered.
-  virtual Result<std::size_t> writev(std::span<const ByteView> from) = 0;
+  // Bytes taken, possibly fewer than given, at least 1. Taken is not delivered; after More::yes, not even sent before the next
+  // writev or send_file, a shutdown, or the close (Linux sends them by itself after 200 ms, tcp(7) TCP_CORK).
+  virtual Result<std::size_t> writev(std::span<const ByteView> from, More more = More::no) = 0;
   // Bytes of `file` from `at` taken, possibly fewer than `length`, 0 only when the file ends at or before `at`. The bytes go
   // from the page cache to the socket without passing through the node's memory. A range that is not in the page cache costs
   // disk time.

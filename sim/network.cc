@@ -183,7 +183,7 @@ Result<std::unique_ptr<runtime::Connection>> Network::connect(NodeWorld& world, 
 
 std::uint64_t Network::room(const Stream& stream, std::size_t side) const {
   const Pipe& pipe = stream.pipes[side];
-  const std::uint64_t held = pipe.written - pipe.acked;
+  const std::uint64_t held = pipe.written + pipe.corked - pipe.acked;
   return held >= options_.socket_buffer_bytes ? 0 : options_.socket_buffer_bytes - held;
 }
 
@@ -200,6 +200,7 @@ Duration Network::retransmission_delay(Link& link) {
 void Network::sent(Stream& stream, std::size_t side, std::uint64_t count) {
   Pipe& pipe = stream.pipes[side];
   Link& link = *pipe.link;
+  count += std::exchange(pipe.corked, 0);
   pipe.written += count;
   if (link.reset_per_million != 0 && link.random.chance(link.reset_per_million, 1'000'000)) {
     simulation_.hit(link.reset_fault);
@@ -254,6 +255,7 @@ void Network::acknowledge(Stream& stream, std::size_t direction) {
 }
 
 void Network::shut_writing(Stream& stream, std::size_t side) {
+  if (stream.pipes[side].corked > 0) sent(stream, side, 0);
   stream.sides[side].write_shut = true;
   simulation_.scheduler().wake(stream.pipes[side].writer);
   schedule_end(stream, side, PipeEnd::finished);
@@ -378,6 +380,7 @@ void Network::deliver(Stream& stream, std::size_t direction) {
     pipe.bytes.clear();
     pipe.segments.clear();
     pipe.written = pipe.staged = pipe.delivered;
+    pipe.corked = 0;
     return;
   }
   if (count > 0) simulation_.scheduler().wake(pipe.reader);

@@ -97,7 +97,7 @@ class Network {
   [[nodiscard]] const NetworkOptions& options() const { return options_; }
   // How many bytes the side may write now.
   [[nodiscard]] std::uint64_t room(const Stream& stream, std::size_t side) const;
-  // The side has put `count` bytes into its pipe: sends them on their way.
+  // The side has put `count` bytes into its pipe: sends them on their way, behind what was corked.
   void sent(Stream& stream, std::size_t side, std::uint64_t count);
   // The side has taken `count` bytes out of the other's pipe.
   void consumed(Stream& stream, std::size_t side, std::uint64_t count);

@@ -98,12 +98,14 @@ Result<std::uint64_t> SimConnection::wait_for_room() {
     if (own().reset) return std::unexpected{IoError::connection_reset};
     if (const std::uint64_t room = network_.room(*stream_, side_); room > 0) return room;
     if (deadline_passed()) return std::unexpected{IoError::timed_out};
+    if (outgoing().corked > 0) network_.sent(*stream_, side_, 0);  // or the reader would never make room
+    if (stream_ == nullptr || own().reset) continue;
     outgoing().writer = world_.scheduler().next_wait();
     world_.wait(world_.node().clock().to_world(deadline_));
   }
 }
 
-Result<std::size_t> SimConnection::writev(std::span<const ByteView> from) {
+Result<std::size_t> SimConnection::writev(std::span<const ByteView> from, runtime::More more) {
   if (world_.refuse()) return std::unexpected{IoError::closed};
   world_.settle();
   std::size_t total = 0;
@@ -123,7 +125,11 @@ Result<std::size_t> SimConnection::writev(std::span<const ByteView> from) {
     left -= part.size();
   }
   world_.record(Crossing::net_write, serial_, count, digest);
-  network_.sent(*stream_, side_, count);
+  if (more == runtime::More::yes) {
+    outgoing().corked += count;
+  } else {
+    network_.sent(*stream_, side_, count);
+  }
   return count;
 }
 

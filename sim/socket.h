@@ -52,7 +52,7 @@ class SimConnection final : public runtime::Connection {
   ~SimConnection() override;
 
   runtime::Result<std::size_t> read(MutableBytes into) override;
-  runtime::Result<std::size_t> writev(std::span<const ByteView> from) override;
+  runtime::Result<std::size_t> writev(std::span<const ByteView> from, runtime::More more) override;
   runtime::Result<std::size_t> send_file(runtime::File& file, std::uint64_t at, std::uint64_t length) override;
   void set_deadline(Instant deadline) override;
   runtime::Result<void> shutdown(runtime::ShutdownSide side) override;

@@ -42,9 +42,10 @@ struct Pipe {
     std::uint64_t end = 0;  // one past its last byte
     Instant arrival;
   };
-  ByteRing bytes;                // from `read` to `written`
+  ByteRing bytes;                // from `read` to `written` + `corked`
   std::deque<Segment> segments;  // under way, in order
   std::uint64_t written = 0;
+  std::uint64_t corked = 0;  // behind `written`, and kept until more is
   std::uint64_t delivered = 0;
   std::uint64_t read = 0;
   std::uint64_t acked = 0;   // what the writer knows to have been read

@@ -68,13 +68,14 @@ Result<std::size_t> LinuxConnection::read(MutableBytes into) {
   return transfer(watch_.in, [&] { return ::recv(fd_.get(), into.data(), size, 0); });
 }
 
-Result<std::size_t> LinuxConnection::writev(std::span<const ByteView> from) {
+Result<std::size_t> LinuxConnection::writev(std::span<const ByteView> from, More more) {
   Iovecs vectors{from};
   if (vectors.bytes() == 0) return std::size_t{0};
   msghdr message{};
   message.msg_iov = vectors.data();
   message.msg_iovlen = vectors.count();
-  return transfer(watch_.out, [&] { return ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL); });
+  const int flags = MSG_NOSIGNAL | (more == More::yes ? MSG_MORE : 0);
+  return transfer(watch_.out, [&] { return ::sendmsg(fd_.get(), &message, flags); });
 }
 
 Result<std::size_t> LinuxConnection::send_file(File& file, std::uint64_t at, std::uint64_t length) {

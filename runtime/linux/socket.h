@@ -20,7 +20,7 @@ class LinuxConnection final : public Connection {
   void set_peer(Endpoint peer) { peer_ = std::move(peer); }
 
   Result<std::size_t> read(MutableBytes into) override;
-  Result<std::size_t> writev(std::span<const ByteView> from) override;
+  Result<std::size_t> writev(std::span<const ByteView> from, More more) override;
   Result<std::size_t> send_file(File& file, std::uint64_t at, std::uint64_t length) override;
   void set_deadline(Instant deadline) override;
   Result<void> shutdown(ShutdownSide side) override;

@@ -122,6 +122,18 @@ TEST_F(LinuxSocketTest, ADeadlineEndsAReadThatWaits) {
   });
 }
 
+TEST_F(LinuxSocketTest, WhatIsWrittenWithMoreToComeLeavesWithIt) {
+  with_connection([&](Connection& client, Connection& server) {
+    EXPECT_EQ(server.writev(std::array{as_bytes("he")}, More::yes), 2U);
+    ByteBuffer buffer(10);
+    client.set_deadline(world_.now() + 2ms);
+    EXPECT_EQ(client.read(buffer).error(), IoError::timed_out) << "kept";
+    client.set_deadline(end_of_time);
+    EXPECT_EQ(server.writev(std::array{as_bytes("llo")}), 3U);
+    EXPECT_EQ(client.read(buffer), 5U);
+  });
+}
+
 TEST_F(LinuxSocketTest, ADeadlineSetWhileAReadWaitsCountsForIt) {
   with_connection([&](Connection&, Connection& server) {
     auto reader = start_task(world_, "reader", [&] {

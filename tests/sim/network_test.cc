@@ -111,6 +111,41 @@ TEST_F(ShortCounts, ReadsAndWritesMayBeShortButNothingIsLost) {
   EXPECT_GT(reads, 5);
 }
 
+TEST_F(NetworkTest, WhatIsWrittenWithMoreToComeArrivesTogetherWithIt) {
+  std::vector<std::string> arrived;
+  serve([&](runtime::World&, Conn connection) {
+    for (std::string got = read_some(*connection); !got.empty(); got = read_some(*connection)) arrived.push_back(got);
+  });
+  use([&](runtime::World& world, Conn connection) {
+    EXPECT_EQ(connection->writev(std::array{as_bytes("he")}, runtime::More::yes), 2U);
+    world.sleep_until(world.now() + 100ms);
+    EXPECT_TRUE(arrived.empty()) << "kept";
+    EXPECT_EQ(connection->writev(std::array{as_bytes("llo")}), 3U);
+    world.sleep_until(world.now() + 100ms);
+    EXPECT_EQ(connection->writev(std::array{as_bytes("bye")}, runtime::More::yes), 3U);
+    connection->close();
+  });
+  run();
+  EXPECT_EQ(arrived, (std::vector<std::string>{"hello", "bye"}));
+}
+
+TEST_F(NetworkTest, WhatIsKeptGoesOutBeforeAWriterWaitsForRoom) {
+  const ByteBuffer all = filled(1'000'000, 3);
+  ByteBuffer received(all.size());
+  serve([&](runtime::World&, Conn connection) { EXPECT_TRUE(runtime::read_exactly(*connection, received)); });
+  use([&](runtime::World&, Conn connection) {
+    for (ByteView left{all}; !left.empty();) {
+      const auto taken = connection->writev(std::array{left}, runtime::More::yes);
+      ASSERT_TRUE(taken);
+      left = left.subspan(*taken);
+    }
+    EXPECT_TRUE(connection->shutdown(runtime::ShutdownSide::write));
+    EXPECT_EQ(read_some(*connection), "");
+  });
+  run();
+  EXPECT_EQ(received, all);
+}
+
 TEST_F(NetworkTest, AWriterWaitsWhenTheBuffersAreFullAndGoesOnWhenTheReaderReads) {
   serve([&](runtime::World& world, Conn connection) {
     world.sleep_until(at(1s));

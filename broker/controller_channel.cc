@@ -160,9 +160,9 @@ void ControllerChannel::start() {
   const auto state = state_;
   state->watch = state->world.spawn("controller-channel", [state] {
     while (!state->stopped) {
-      const std::uint64_t seen = state->quorum.changes();
+      const std::uint64_t seen = state->quorum.changes(raft::QuorumNode::Change::leadership);
       state->drop_stale();
-      (void)state->quorum.wait_for_change(seen);
+      (void)state->quorum.wait_for(raft::QuorumNode::Change::leadership, seen);
     }
   });
 }

@@ -266,9 +266,9 @@ void ControllerNode::start() {
   // A fiber of its own, so that a stop never cuts the other one off in the middle of a step.
   state->watch = state->world.spawn("controller-watch", [state] {
     while (!state->stopped) {
-      const std::uint64_t seen = state->quorum.changes();
+      const std::uint64_t seen = state->quorum.changes(QuorumNode::Change::any);
       state->poke();
-      (void)state->quorum.wait_for_change(seen);
+      (void)state->quorum.wait_for(QuorumNode::Change::any, seen);
     }
   });
 }

@@ -247,9 +247,9 @@ void MetadataLoader::start() {
   // A fiber of its own, so that a stop never cuts the other one off in the middle of an image.
   state->watch = state->world.spawn("metadata-watch", [state] {
     while (!state->ended()) {
-      const std::uint64_t seen = state->quorum.changes();
+      const std::uint64_t seen = state->quorum.changes(QuorumNode::Change::committed);
       state->poke();
-      (void)state->quorum.wait_for_change(seen);
+      (void)state->quorum.wait_for(QuorumNode::Change::committed, seen);
     }
   });
 }
@@ -279,12 +279,12 @@ bool MetadataLoader::wait_until_current(Instant deadline) {
   const auto state = state_;
   const Instant asked = state->world.now();
   for (;;) {
-    const std::uint64_t seen = state->quorum.changes();
+    const std::uint64_t seen = state->quorum.changes(QuorumNode::Change::any);
     const Instant now = state->world.now();
     const Quorum& core = state->quorum.core();
     if (core.committed_as_of(now) >= asked) return wait_until_published(core.high_watermark(), deadline);
     if (state->ended() || now >= deadline) return false;
-    (void)state->quorum.wait_for_change(seen, std::min(deadline, now + look_again));
+    (void)state->quorum.wait_for(QuorumNode::Change::any, seen, std::min(deadline, now + look_again));
   }
 }
 

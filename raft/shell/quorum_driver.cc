@@ -35,30 +35,37 @@ QuorumNode::State::State(runtime::World& its_world, MetadataLog& its_log, Quorum
       work{its_world},
       time{its_world},
       wishes{its_world},
-      changed{its_world},
+      leadership{its_world},
+      commits{its_world},
+      any{its_world},
       fibers{its_world} {}
 
 // ---- steps ----
 
 QuorumNode::State::Seen QuorumNode::State::look() const {
-  return {.role = core.role().index(),
-          .epoch = core.epoch(),
-          .leader = core.leader(),
-          .high_watermark = core.high_watermark(),
-          .log_end = core.log().end()};
+  return {.role = core.role().index(), .epoch = core.epoch(), .leader = core.leader(), .high_watermark = core.high_watermark()};
 }
 
 void QuorumNode::State::note(const Seen& before) {
   const Seen now = look();
-  if (now != before) ++changes;
-  if (now.role != before.role || now.epoch != before.epoch || now.leader != before.leader) {
+  const bool led_anew = now.role != before.role || now.epoch != before.epoch || now.leader != before.leader;
+  if (led_anew) {
     world.emit(runtime::EventName::quorum_role_changed, {{"role", std::string_view{role_name(core.role())}},
                                                          {"epoch", std::int64_t{now.epoch.value()}},
                                                          {"leader", std::int64_t{now.leader.value()}}});
   }
   if (core.next_deadline() < armed) time.notify_all();
-  work.notify_all();
-  changed.notify_all();
+  if (has_work()) work.notify_all();
+  if (led_anew) {
+    tell(Change::leadership);
+  } else if (now != before) {
+    tell(Change::any);
+  }
+}
+
+bool QuorumNode::State::has_work() const {
+  return pending.election || !pending.log.empty() || !pending.requests.empty() || !pending.responses.empty() ||
+         core.high_watermark() > committed;
 }
 
 void QuorumNode::State::start_core() {
@@ -102,11 +109,10 @@ void QuorumNode::State::end() {
   flush_wish.reset();
   for (const auto& [id, peer] : peers) peer->stop();
   for (const auto& [token, asker] : askers) asker->told.notify_all();
-  ++changes;
   work.notify_all();
   time.notify_all();
   wishes.notify_all();
-  changed.notify_all();
+  tell(Change::leadership);
 }
 
 // ---- the fibers ----
@@ -133,9 +139,7 @@ void QuorumNode::State::start_fibers() {
 
 void QuorumNode::State::drive() {
   while (!ended()) {
-    const bool idle = !pending.election && pending.log.empty() && pending.requests.empty() && pending.responses.empty() &&
-                      committed == std::max(committed, core.high_watermark());
-    if (idle) {
+    if (!has_work()) {
       work.wait();
       continue;
     }
@@ -188,8 +192,7 @@ bool QuorumNode::State::carry_out(Effects effects, Offset high_watermark) {
   if (high_watermark > committed) {
     log.set_high_watermark(high_watermark);
     committed = high_watermark;
-    ++changes;
-    changed.notify_all();
+    tell(Change::committed);
   }
   for (OutboundRequest& request : effects.requests) send(std::move(request));
   for (OutboundResponse& response : effects.responses) answer(std::move(response));
@@ -244,17 +247,12 @@ bool QuorumNode::State::append(ByteBuffer batches) {
 }
 
 void QuorumNode::State::note_room() {
-  if (!std::exchange(disk_full, false)) return;
-  ++changes;
-  changed.notify_all();
+  if (std::exchange(disk_full, false)) tell(Change::any);
 }
 
 // Nothing leaves the node meanwhile: others take it for dead, and elect another leader if it led.
 void QuorumNode::State::wait_for_room() {
-  if (!std::exchange(disk_full, true)) {
-    ++changes;
-    changed.notify_all();
-  }
+  if (!std::exchange(disk_full, true)) tell(Change::any);
   (void)work.wait_until(runtime::deadline_in(world, full_disk_pause), [&] { return ended(); });
 }
 

@@ -34,6 +34,17 @@ struct QuorumNode::State : std::enable_shared_from_this<State> {
     ByteView bytes;
   };
 
+  // What others wait for.
+  struct News {
+    explicit News(runtime::World& world) : told{world} {}
+    void tell() {
+      ++count;
+      told.notify_all();
+    }
+    std::uint64_t count = 0;
+    runtime::Condition told;
+  };
+
   State(runtime::World& its_world, MetadataLog& its_log, QuorumNodeOptions its_options);
 
   // ---- steps; none of these waits ----
@@ -89,19 +100,32 @@ struct QuorumNode::State : std::enable_shared_from_this<State> {
   bool flushing = false;
   Instant armed = end_of_time;   // when the timer wakes
   Offset committed = no_offset;  // and in the log
-  std::uint64_t changes = 0;
   std::uint64_t last_token = 0;
   std::uint64_t last_proposal = 0;
   bool started = false;
   bool draining = false;  // takes no proposals any more
   bool stopping = false;
   bool failed = false;
-  bool disk_full = false;      // the driver waits for room
-  runtime::Condition work;     // for the driver
-  runtime::Condition time;     // for the timer
-  runtime::Condition wishes;   // for the flusher, and from it
-  runtime::Condition changed;  // for everybody: `changes`, and steps of any kind
+  bool disk_full = false;     // the driver waits for room
+  runtime::Condition work;    // for the driver
+  runtime::Condition time;    // for the timer
+  runtime::Condition wishes;  // for the flusher, and from it
+  News leadership;
+  News commits;
+  News any;
   runtime::WaitGroup fibers;
+
+  [[nodiscard]] News& news(Change change) {
+    return change == Change::leadership ? leadership : change == Change::committed ? commits : any;
+  }
+  // Each kind counts for those behind it.
+  void tell(Change change) {
+    if (change == Change::leadership) leadership.tell();
+    if (change != Change::any) commits.tell();
+    any.tell();
+  }
+  // For the driver.
+  [[nodiscard]] bool has_work() const;
 
  private:
   struct Seen {
@@ -109,7 +133,6 @@ struct QuorumNode::State : std::enable_shared_from_this<State> {
     LeaderEpoch epoch{};
     NodeId leader{};
     Offset high_watermark{};
-    Offset log_end{};
     bool operator==(const Seen&) const = default;
   };
   [[nodiscard]] Seen look() const;

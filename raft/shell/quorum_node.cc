@@ -30,12 +30,12 @@ void QuorumNode::stop(Duration grace) {
     const Instant drained_by = runtime::deadline_in(state->world, grace / 2);
     // A successor that lacks what we have on our disk would not be voted for by us.
     state->draining = true;
-    (void)state->changed.wait_until(drained_by, [&] {
+    (void)state->any.told.wait_until(drained_by, [&] {
       return state->ended() || !state->core.is_leader() || state->core.high_watermark() >= state->core.log().end();
     });
     state->step(ResignRequested{state->core.epoch()});
     // Whoever follows may need our vote: those that followed us until now deny pre-votes until they stand themselves.
-    (void)state->changed.wait_until(
+    (void)state->any.told.wait_until(
         deadline, [&] { return state->ended() || leader() || state->core.voters().is_only_voter(state->core.config().local); });
   }
   if (!state->ended()) state->end();
@@ -151,11 +151,12 @@ void QuorumNode::tell(const LogCleaned& cleaned) {
   if (state_->started) state_->step(cleaned);
 }
 
-std::uint64_t QuorumNode::changes() const { return state_->changes; }
+std::uint64_t QuorumNode::changes(Change change) const { return state_->news(change).count; }
 
-bool QuorumNode::wait_for_change(std::uint64_t seen, Instant deadline) {
+bool QuorumNode::wait_for(Change change, std::uint64_t seen, Instant deadline) {
   const std::shared_ptr<State> state = state_;
-  return state->changed.wait_until(deadline, [&] { return state->changes != seen; });
+  State::News& news = state->news(change);
+  return news.told.wait_until(deadline, [&] { return news.count != seen; });
 }
 
 }  // namespace squall::raft

@@ -89,11 +89,16 @@ class QuorumNode {
   void tell(const LogCleaned& cleaned);
 
   // ---- waiting ----
-  // Grows whenever the role, the epoch, the leader, the high watermark, `committed()` or the log has changed, when the
-  // disk is full or has room again, and when the node stops or fails.
-  [[nodiscard]] std::uint64_t changes() const;
-  // May wait until `changes()` is not `seen`, or the deadline. False: the deadline.
-  bool wait_for_change(std::uint64_t seen, Instant deadline = end_of_time);
+  // What there is to hear of. Each kind counts for those behind it, too; all are told when the node stops or fails.
+  enum class Change : std::uint8_t {
+    leadership,  // the role, the epoch, or who leads
+    committed,   // `committed()`
+    any,         // the core's high watermark, or the disk is full, or has room again
+  };
+  // How often there was such a change, or one that counts for it.
+  [[nodiscard]] std::uint64_t changes(Change change) const;
+  // May wait until `changes(change)` is not `seen`, or the deadline. False: the deadline.
+  bool wait_for(Change change, std::uint64_t seen, Instant deadline = end_of_time);
 
  private:
   struct State;

@@ -35,7 +35,8 @@ TEST_F(ControllerNodeTest, TheFirstLeaderWritesWhatTheClusterBeginsWith) {
   start(1);
   ASSERT_EQ(wait_for_active(), 0U);
   ASSERT_TRUE(run_until([&] { return image(0).feature(metadata_version_feature) == 29; }));
-  EXPECT_EQ(live[0]->controller->core().committed_image()->feature(metadata_version_feature), 29);
+  const auto knows = [&] { return live[0]->controller->core().committed_image()->feature(metadata_version_feature) == 29; };
+  EXPECT_TRUE(run_until(knows)) << "that it is committed";
   EXPECT_THAT(failures, IsEmpty());
 }
 

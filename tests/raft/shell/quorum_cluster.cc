@@ -253,7 +253,7 @@ void QuorumCluster::run_node(runtime::World& world, std::size_t index) {
 void QuorumCluster::follow(runtime::World&, QuorumNode& quorum, std::size_t index) {
   Member& member = members[index];
   for (;;) {
-    const std::uint64_t seen = quorum.changes();
+    const std::uint64_t seen = quorum.changes(QuorumNode::Change::any);
     // A snapshot stands for what is not in the log.
     if (member.read < quorum.log().log_start()) member.read = quorum.log().log_start();
     while (member.read < quorum.committed()) {
@@ -266,7 +266,7 @@ void QuorumCluster::follow(runtime::World&, QuorumNode& quorum, std::size_t inde
       for (const CommittedBatch& batch : *batches) note(batch, index);
       member.read = batches->back().end;
     }
-    (void)quorum.wait_for_change(seen);
+    (void)quorum.wait_for(QuorumNode::Change::any, seen);
   }
 }
 

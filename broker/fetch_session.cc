@@ -9,6 +9,8 @@ namespace squall::broker {
 
 void FetchPartitionState::notified() { session->make_due(*this); }
 
+void FetchPartitionState::noted() { session->line_up(*this); }
+
 void FetchSession::Line::push(FetchPartitionState& partition) {
   partition.previous = last;
   partition.next = nullptr;
@@ -59,11 +61,16 @@ void FetchSession::leave_line(FetchPartitionState& partition) {
   partition.place = Place::quiet;
 }
 
-void FetchSession::make_due(FetchPartitionState& partition) {
+void FetchSession::line_up(FetchPartitionState& partition) {
   if (partition.place == Place::due) return;
   leave_line(partition);
   partition.place = Place::due;
   due_.push(partition);
+}
+
+// One that was due already may have been noted only.
+void FetchSession::make_due(FetchPartitionState& partition) {
+  line_up(partition);
   changes_.notify();
 }
 

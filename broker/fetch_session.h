@@ -3,9 +3,9 @@
 //
 // A fetch costs what it names and what has changed, not what its session holds. Each partition of a session is *quiet* or
 // *due*. It is quiet once it was read and the client has all that there is: then it watches the partition (fetch_watch.h), and
-// whatever happens there makes it due. A fetch takes those that are due, in the session's order; when it has answered, those
-// that it read to the end are quiet, and the others are due again: they were cut off by a limit, or gave records that the
-// client may not have taken, or failed.
+// whatever happens there makes it due (and wakes a fetch that waits, unless it was only noted). A fetch takes those that are
+// due, in the session's order; when it has answered, those that it read to the end are quiet, and the others are due again:
+// they were cut off by a limit, or gave records that the client may not have taken, or failed.
 #pragma once
 
 #include <cstdint>
@@ -84,6 +84,7 @@ struct FetchPartitionState final : WatchLink {
 
  private:
   void notified() override;
+  void noted() override;
 };
 
 // Invariant: a partition is in one of three places: quiet, due, or taken by the fetch under way.
@@ -113,7 +114,7 @@ class FetchSession {
   // Those that are due, in order: taken now. A change while they are read makes them due again, and then they keep their slot.
   [[nodiscard]] std::vector<FetchPartitionState*> take();
   [[nodiscard]] bool has_due() const { return due_.first != nullptr; }
-  // Hears of partitions that become due, and of the end of the session.
+  // Hears of news of partitions that are due, and of the end of the session.
   [[nodiscard]] WatchList& changes() { return changes_; }
   // The answer to the fetch is made. It is quiet if `quiet`, and nothing has happened since it was read.
   void settle(FetchPartitionState& partition, bool quiet);
@@ -144,6 +145,7 @@ class FetchSession {
   using Place = FetchPartitionState::Place;
 
   void leave_line(FetchPartitionState& partition);
+  void line_up(FetchPartitionState& partition);
   void make_due(FetchPartitionState& partition);
   void take_back();
   void end();

@@ -15,6 +15,10 @@ void WatchList::notify() {
   for (WatchLink* link = first_; link != nullptr; link = link->next_) link->notified();
 }
 
+void WatchList::note() {
+  for (WatchLink* link = first_; link != nullptr; link = link->next_) link->noted();
+}
+
 void WatchLink::join(WatchList& list) {
   leave();
   list_ = &list;

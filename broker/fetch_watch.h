@@ -29,6 +29,8 @@ class WatchList {
 
   // Tells all that watch.
   void notify();
+  // Tells them of what is not worth waking for: it goes with the next news.
+  void note();
   [[nodiscard]] bool empty() const { return first_ == nullptr; }
 
  private:
@@ -53,6 +55,7 @@ class WatchLink {
   friend class WatchList;
   // Must neither wait nor change a list.
   virtual void notified() = 0;
+  virtual void noted() {}
 
   WatchList* list_ = nullptr;
   WatchLink* previous_ = nullptr;

@@ -43,7 +43,11 @@ void Partition::carry_out(const LeaderEffects& effects) {
   if (effects.high_watermark) {
     (void)log_->update_high_watermark(*effects.high_watermark);
     watchers_.notify();
-    replica_watchers_.notify();
+    if (core_.leader()->owes_high_watermarks()) {
+      replica_watchers_.notify();
+    } else {
+      replica_watchers_.note();
+    }
   }
   if (effects.ask && host_ != nullptr) host_->ask_controller(*this, *effects.ask);
 }

@@ -57,7 +57,7 @@ bool ReplicaFetcher::fetch(const FetchPlan& plan) {
     return false;
   }
   ReplicaFetchLimits limits = manager_.options_.limits;
-  limits.state_high_watermark = *version >= first_with_high_watermarks;
+  limits.state_high_watermark = limits.state_high_watermark && *version >= first_with_high_watermarks;
   protocol::FetchRequest request = fetch_request_of(plan, limits, manager_.options_.self, manager_.options_.broker_epoch());
   if (*version >= first_with_replica_states) {
     request.replica_id = no_node.value();

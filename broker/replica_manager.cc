@@ -11,7 +11,7 @@ namespace squall::broker {
 ReplicaManager::ReplicaManager(runtime::World& world, ReplicaManagerOptions options)
     : world_{world},
       options_{std::move(options)},
-      planner_{options_.fetchers, HighWatermarks::stated},
+      planner_{options_.fetchers, options_.limits.state_high_watermark ? HighWatermarks::stated : HighWatermarks::unstated},
       asked_{world},
       checks_{world},
       gate_{world} {}

@@ -76,6 +76,7 @@ ReplicaManagerOptions options_of(BrokerState& state) {
   options.limits.min_bytes = int32(config, "replica.fetch.min.bytes");
   options.limits.partition_max_bytes = int32(config, "replica.fetch.max.bytes");
   options.limits.max_bytes = int32(config, "replica.fetch.response.max.bytes");
+  options.limits.state_high_watermark = state.selects_by_rack;
   options.replication = replication_of(config);
   options.socket_timeout = config.milliseconds("replica.socket.timeout.ms");
   options.follower_throttle = throttle_of(config);

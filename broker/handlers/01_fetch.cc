@@ -184,9 +184,9 @@ void read_and_wait(FetchCall& call) {
   watch.add(broker.stop_watchers);
   broker.metrics.requests_waiting->add(1);
   while (!enough(call)) {
-    bool news = find_news(call);
-    if (!news && !watch.wait_until(deadline)) break;
-    if (news || find_news(call)) read_partitions(broker, call.limits, call.pass);
+    const bool news = find_news(call);
+    if (!news) (void)watch.wait_until(deadline);
+    if (news || find_news(call)) read_partitions(broker, call.limits, call.pass);  // at the deadline: what was only noted
     if (runtime::has_passed(broker.world, deadline)) break;
   }
   broker.metrics.requests_waiting->add(-1);

@@ -93,10 +93,9 @@ ErrorCode LeaderState::admit_fetch(NodeId replica, LeaderEpoch leader_epoch, Bro
   return ErrorCode::none;
 }
 
-bool LeaderState::owes_high_watermark(NodeId replica) const {
-  const ReplicaProgress* known = follower(replica);
-  return known != nullptr && known->stated_high_watermark() != no_offset &&
-         known->stated_high_watermark() < std::min(high_watermark_, known->log_end());
+bool LeaderState::owes_high_watermarks() const {
+  return std::ranges::any_of(followers_,
+                             [](const ReplicaProgress& replica) { return replica.stated_high_watermark() != no_offset; });
 }
 
 Offset LeaderState::low_watermark() const {

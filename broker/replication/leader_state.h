@@ -141,9 +141,9 @@ class LeaderState {
   [[nodiscard]] protocol::ErrorCode admit_produce(std::int16_t acks) const;
   // Whether a follower's fetch may be read. `leader_epoch` is no_epoch if the request did not state one (KIP-320).
   [[nodiscard]] protocol::ErrorCode admit_fetch(NodeId replica, LeaderEpoch leader_epoch, BrokerEpoch broker_epoch) const;
-  // The follower has told a high watermark (Fetch v18) that is below what it could know: a fetch that waits should be answered
-  // now (KIP-1166). Beyond its own log end it can know of nothing, however often it is told.
-  [[nodiscard]] bool owes_high_watermark(NodeId replica) const;
+  // Whether a follower tells the high watermark that it knows (Fetch v18), to hear of a higher one at once (KIP-1166). The
+  // others hear of it with their next answer, for which they wait replica.fetch.wait.max.ms at most (KAFKA-9952).
+  [[nodiscard]] bool owes_high_watermarks() const;
   // The lowest log start of all live replicas: DeleteRecords is done when it has reached what was asked for.
   [[nodiscard]] Offset low_watermark() const;
   // Whether an IsrCheck could find anything now: nothing if all followers have the whole log.

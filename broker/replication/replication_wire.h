@@ -17,7 +17,8 @@ struct ReplicaFetchLimits {
   std::int32_t min_bytes = 1;                  // replica.fetch.min.bytes
   std::int32_t partition_max_bytes = 1 << 20;  // replica.fetch.max.bytes; one batch is sent even if it is larger
   std::int32_t max_bytes = 10 << 20;           // replica.fetch.response.max.bytes
-  // Whether the follower tells its high watermark (v18), so that the leader answers as soon as it can tell of a higher one.
+  // Whether the follower tells its high watermark (v18), so that the leader answers as soon as it can tell of a higher one: a
+  // second request and answer for each append, worth it only where consumers read from followers (KIP-392, KAFKA-9952).
   bool state_high_watermark = false;
 };
 

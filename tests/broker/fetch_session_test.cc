@@ -204,6 +204,20 @@ TEST_F(DuePartitions, StayDueIfSomethingHappensBetweenTheReadingAndTheAnswer) {
   EXPECT_THAT(taken(*session), ElementsAre("a"));
 }
 
+TEST_F(DuePartitions, WakeNobodyForWhatIsOnlyNoted) {
+  struct Waiting final : WatchLink {
+    int woken = 0;
+    void notified() override { ++woken; }
+  } waiting;
+  waiting.join(session->changes());
+  logs["a"].note();
+  EXPECT_TRUE(session->has_due());
+  EXPECT_EQ(waiting.woken, 0);
+  logs["a"].notify();
+  EXPECT_EQ(waiting.woken, 1) << "what comes later is worth it";
+  EXPECT_THAT(taken(*session), ElementsAre("a"));
+}
+
 TEST_F(DuePartitions, KeepTheirSlotInTheFetchThatReadsThemAgain) {
   logs["a"].notify();
   session->take().at(0)->slot = 7;

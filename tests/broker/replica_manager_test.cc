@@ -97,7 +97,7 @@ TEST(Replicas, WhatIsAcknowledgedByAllIsReadFromAll) {
   std::vector<std::string> acknowledged;
   cluster.talk([&](runtime::World& world) { acknowledged = produce(cluster, world, "v", 50); });
   EXPECT_THAT(acknowledged, SizeIs(50));
-  cluster.run_for(100ms);
+  cluster.run_for(600ms);
   for (const auto& log : logs_of(cluster)) EXPECT_EQ(log, acknowledged);
   EXPECT_EQ(cluster.count(EventName::leader_elected), 1U);
 }
@@ -375,6 +375,26 @@ TEST(Replicas, AConsumerIsSentToTheReplicaOfItsRack) {
   });
 }
 
+// KAFKA-9952, KIP-1166
+TEST(Replicas, AFollowerHearsOfAHighWatermarkAtOnceOnlyWhereConsumersAreSentToIt) {
+  const auto is_read_after = [](const ConfigValues& config, Duration pause) {
+    ReplicaCluster cluster{1, config};
+    cluster.create("t");
+    cluster.run_for(2s);
+    std::vector<std::string> read;
+    cluster.talk([&](runtime::World& world) {
+      EXPECT_THAT(produce(cluster, world, "v", 1), SizeIs(1));
+      world.sleep_until(world.now() + pause);
+      read = values_at(world, "b1", "t");
+    });
+    return read.size() == 1;
+  };
+  const ConfigValues selects{{"replica.selector.class", "org.apache.kafka.common.replica.RackAwareReplicaSelector"}};
+  EXPECT_TRUE(is_read_after(selects, 20ms));
+  EXPECT_FALSE(is_read_after({}, 20ms));
+  EXPECT_TRUE(is_read_after({}, 520ms)) << "replica.fetch.wait.max.ms has passed";
+}
+
 TEST(Replicas, AReassignmentMovesThePartition) {
   ReplicaCluster cluster;
   cluster.create("t", {}, {0, 1});
@@ -385,6 +405,7 @@ TEST(Replicas, AReassignmentMovesThePartition) {
   cluster.run_for(1s);
   cluster.talk([&](runtime::World& world) {
     for (const std::string& value : produce(cluster, world, "w", 2)) acknowledged.push_back(value);
+    world.sleep_until(world.now() + 600ms);
     EXPECT_EQ(values_at(world, "b1", "t"), acknowledged);
     EXPECT_THAT(values_at(world, "b0", "t"), ElementsAre("error 6 from b0"));
   });

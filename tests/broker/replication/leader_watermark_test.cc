@@ -209,34 +209,21 @@ TEST_F(LeaderWatermark, AnAppendOfALeadershipThatWasLostIsNotAcknowledged) {
 }
 
 // KIP-1166
-TEST_F(LeaderWatermark, AFollowerThatToldAnOlderHighWatermarkIsOwedAnAnswer) {
+TEST_F(LeaderWatermark, AFollowerThatTellsItsHighWatermarkIsOwedAHigherOne) {
   (void)metadata();
   (void)append_to(10);
   (void)fetch(3, 10);
-  EXPECT_FALSE(leader().owes_high_watermark(NodeId{2}));
-  (void)leader().step(at_ms(0), ReplicaFetched{LeaderEpoch{5},
-                                               NodeId{2},
-                                               {.fetch_offset = Offset{10},
-                                                .log_start = Offset{0},
-                                                .broker_epoch = BrokerEpoch{12},
-                                                .stated_high_watermark = Offset{0},
-                                                .leader_end = Offset{10}}});
-  EXPECT_TRUE(leader().owes_high_watermark(NodeId{2}));
-  EXPECT_FALSE(leader().owes_high_watermark(NodeId{3})) << "it told none";
-}
-
-TEST_F(LeaderWatermark, ALaggardThatKnowsAllItCanIsOwedNothing) {
-  registration.in_sync = nodes({1});
-  log.log_end = log.policy_end = log.high_watermark = Offset{10};
-  (void)metadata();
-  (void)leader().step(at_ms(0), ReplicaFetched{LeaderEpoch{5},
-                                               NodeId{2},
-                                               {.fetch_offset = Offset{4},
-                                                .log_start = Offset{0},
-                                                .broker_epoch = BrokerEpoch{12},
-                                                .stated_high_watermark = Offset{4},
-                                                .leader_end = Offset{10}}});
-  EXPECT_FALSE(leader().owes_high_watermark(NodeId{2})) << "a throttle may hold back the records that it lacks";
+  EXPECT_FALSE(leader().owes_high_watermarks()) << "it told none";
+  FollowerFetch telling{.fetch_offset = Offset{10},
+                        .log_start = Offset{0},
+                        .broker_epoch = BrokerEpoch{12},
+                        .stated_high_watermark = Offset{0},
+                        .leader_end = Offset{10}};
+  (void)leader().step(at_ms(0), ReplicaFetched{LeaderEpoch{5}, NodeId{2}, telling});
+  EXPECT_TRUE(leader().owes_high_watermarks());
+  telling.stated_high_watermark = no_offset;
+  (void)leader().step(at_ms(0), ReplicaFetched{LeaderEpoch{5}, NodeId{2}, telling});
+  EXPECT_FALSE(leader().owes_high_watermarks()) << "it tells none any more";
 }
 
 TEST_F(LeaderWatermark, TheLowWatermarkIsTheLowestLogStartOfTheLive) {

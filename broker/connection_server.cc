@@ -189,10 +189,10 @@ ConnectionServer::Ended ConnectionServer::send_bytes(ByteView bytes, runtime::Mo
   return std::nullopt;
 }
 
-ConnectionServer::Ended ConnectionServer::send_range(const log::FileRange& range) {
+ConnectionServer::Ended ConnectionServer::send_range(const log::FileRange& range, runtime::More more) {
   for (std::uint64_t sent = 0; sent < range.bytes;) {
     refresh_deadline();
-    const auto taken = connection_.send_file(*range.file, range.position + sent, range.bytes - sent);
+    const auto taken = connection_.send_file(*range.file, range.position + sent, range.bytes - sent, more);
     if (!taken) return reason_of(taken.error());
     if (*taken == 0) return reason_of(runtime::IoError::io_failure);  // the file is shorter than its index says
     sent += *taken;
@@ -216,7 +216,8 @@ ConnectionServer::Ended ConnectionServer::send(const protocol::Writer& writer) {
     }
     const log::FileRange& range = files_[i];
     SQUALL_ASSERT(range.bytes == splices[i].bytes, "a splice is as long as its file range");
-    if (const Ended ended = send_range(range)) return ended;
+    const bool last = i + 1 == splices.size() && sent == encoded;
+    if (const Ended ended = send_range(range, last ? runtime::More::no : runtime::More::yes)) return ended;
   }
   if (const Ended ended = send_bytes(bytes.subspan(sent), runtime::More::no)) return ended;
   broker_.metrics.bytes_out->add(total + size_bytes);

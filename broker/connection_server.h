@@ -51,7 +51,7 @@ class ConnectionServer {
   Ended dispatch(RequestContext& context);
   Ended send(const protocol::Writer& writer);
   Ended send_bytes(ByteView bytes, runtime::More more);
-  Ended send_range(const log::FileRange& range);
+  Ended send_range(const log::FileRange& range, runtime::More more);
   Ended reject(std::string_view reason, std::int16_t api_key, std::int16_t version);
 
   BrokerState& broker_;

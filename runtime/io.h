@@ -116,8 +116,8 @@ class Connection {
   virtual Result<std::size_t> writev(std::span<const ByteView> from, More more = More::no) = 0;
   // Bytes of `file` from `at` taken, possibly fewer than `length`, 0 only when the file ends at or before `at`. The bytes go
   // from the page cache to the socket without passing through the node's memory. A range that is not in the page cache costs
-  // disk time.
-  virtual Result<std::size_t> send_file(File& file, std::uint64_t at, std::uint64_t length) = 0;
+  // disk time. `more` is as above.
+  virtual Result<std::size_t> send_file(File& file, std::uint64_t at, std::uint64_t length, More more = More::no) = 0;
   // Reads and writes that have not finished by `deadline`, and later ones, fail with timed_out. end_of_time lifts it.
   virtual void set_deadline(Instant deadline) = 0;
   virtual Result<void> shutdown(ShutdownSide side) = 0;

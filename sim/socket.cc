@@ -125,15 +125,19 @@ Result<std::size_t> SimConnection::writev(std::span<const ByteView> from, runtim
     left -= part.size();
   }
   world_.record(Crossing::net_write, serial_, count, digest);
+  sent(count, more);
+  return count;
+}
+
+void SimConnection::sent(std::uint64_t count, runtime::More more) {
   if (more == runtime::More::yes) {
     outgoing().corked += count;
   } else {
     network_.sent(*stream_, side_, count);
   }
-  return count;
 }
 
-Result<std::size_t> SimConnection::send_file(runtime::File& file, std::uint64_t at, std::uint64_t length) {
+Result<std::size_t> SimConnection::send_file(runtime::File& file, std::uint64_t at, std::uint64_t length, runtime::More more) {
   if (world_.refuse()) return std::unexpected{IoError::closed};
   world_.settle();
   auto& source = static_cast<SimFile&>(file);  // a world's files are all its own
@@ -159,7 +163,7 @@ Result<std::size_t> SimConnection::send_file(runtime::File& file, std::uint64_t 
     done += part.size();
   }
   world_.record(Crossing::send_file, serial_, count, digest);
-  network_.sent(*stream_, side_, count);
+  sent(count, more);
   return static_cast<std::size_t>(count);
 }
 

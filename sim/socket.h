@@ -53,7 +53,8 @@ class SimConnection final : public runtime::Connection {
 
   runtime::Result<std::size_t> read(MutableBytes into) override;
   runtime::Result<std::size_t> writev(std::span<const ByteView> from, runtime::More more) override;
-  runtime::Result<std::size_t> send_file(runtime::File& file, std::uint64_t at, std::uint64_t length) override;
+  runtime::Result<std::size_t> send_file(runtime::File& file, std::uint64_t at, std::uint64_t length,
+                                         runtime::More more) override;
   void set_deadline(Instant deadline) override;
   runtime::Result<void> shutdown(runtime::ShutdownSide side) override;
   void close() override;
@@ -67,6 +68,7 @@ class SimConnection final : public runtime::Connection {
   // Waits until there is something to read: bytes, or 0 at the end of the stream.
   runtime::Result<std::uint64_t> wait_for_bytes();
   [[nodiscard]] bool deadline_passed() const;
+  void sent(std::uint64_t count, runtime::More more);
   [[nodiscard]] Pipe& outgoing() { return stream_->pipes[side_]; }
   [[nodiscard]] Pipe& incoming() { return stream_->pipes[1 - side_]; }
   [[nodiscard]] StreamSide& own() { return stream_->sides[side_]; }

@@ -17,9 +17,8 @@ constexpr std::size_t read_bytes_max = std::size_t{1024} * 1024;
 // What is looked up in the page cache, and sent, in one go: a Fetch of the usual size, and less than a millisecond's work.
 constexpr std::uint64_t send_file_bytes_max = std::uint64_t{1024} * 1024;
 
-void set_option(int fd, int level, int option) {
-  const int on = 1;
-  (void)setsockopt(fd, level, option, &on, sizeof on);  // worth having, not worth failing for
+void set_option(int fd, int level, int option, int value = 1) {
+  (void)setsockopt(fd, level, option, &value, sizeof value);  // worth having, not worth failing for
 }
 
 // A reset or a time-out of an established stream are one to its user.
@@ -75,10 +74,12 @@ Result<std::size_t> LinuxConnection::writev(std::span<const ByteView> from, More
   message.msg_iov = vectors.data();
   message.msg_iovlen = vectors.count();
   const int flags = MSG_NOSIGNAL | (more == More::yes ? MSG_MORE : 0);
-  return transfer(watch_.out, [&] { return ::sendmsg(fd_.get(), &message, flags); });
+  auto taken = transfer(watch_.out, [&] { return ::sendmsg(fd_.get(), &message, flags); });
+  if (more == More::no && taken && *taken == vectors.bytes()) cork(false);
+  return taken;
 }
 
-Result<std::size_t> LinuxConnection::send_file(File& file, std::uint64_t at, std::uint64_t length) {
+Result<std::size_t> LinuxConnection::send_file(File& file, std::uint64_t at, std::uint64_t length, More more) {
   if (length == 0) return std::size_t{0};
   auto& from = static_cast<LinuxFile&>(file);  // a World's connections take the files of that World
   const auto size = static_cast<std::size_t>(std::min(length, send_file_bytes_max));
@@ -91,16 +92,27 @@ Result<std::size_t> LinuxConnection::send_file(File& file, std::uint64_t at, std
       if (auto warm = from.warm(at, size); !warm) return std::unexpected{warm.error()};
       if (!fd_) break;  // closed while the disk was read
     }
+    if (more == More::yes) cork(true);
     auto offset = static_cast<off_t>(at);
     const ssize_t count = uninterrupted([&] { return ::sendfile(fd_.get(), from.fd(), &offset, size); });
     const bool part = count > 0 && static_cast<std::size_t>(count) < size;
     warmed_ = part ? Warmed{&from, at, at + size} : Warmed{};
-    if (count >= 0) return static_cast<std::size_t>(count);
+    if (count >= 0) {
+      if (more == More::no && !part) cork(false);
+      return static_cast<std::size_t>(count);
+    }
     if (errno != EAGAIN) return std::unexpected{stream_error(errno)};
     // The peer may take minutes; the page cache may have forgotten the range by then, so it is looked up again.
     if (auto ready = wait(watch_.out); !ready) return std::unexpected{ready.error()};
   }
   return std::unexpected{IoError::closed};
+}
+
+// sendfile(2) has no MSG_MORE.
+void LinuxConnection::cork(bool on) {
+  if (corked_ == on || !fd_) return;
+  corked_ = on;
+  set_option(fd_.get(), IPPROTO_TCP, TCP_CORK, on ? 1 : 0);
 }
 
 void LinuxConnection::set_deadline(Instant deadline) {

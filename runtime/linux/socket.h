@@ -21,7 +21,7 @@ class LinuxConnection final : public Connection {
 
   Result<std::size_t> read(MutableBytes into) override;
   Result<std::size_t> writev(std::span<const ByteView> from, More more) override;
-  Result<std::size_t> send_file(File& file, std::uint64_t at, std::uint64_t length) override;
+  Result<std::size_t> send_file(File& file, std::uint64_t at, std::uint64_t length, More more) override;
   void set_deadline(Instant deadline) override;
   Result<void> shutdown(ShutdownSide side) override;
   void close() override;
@@ -32,6 +32,7 @@ class LinuxConnection final : public Connection {
   Result<std::size_t> transfer(Watch::Direction& direction, Call&& call);
   Result<void> wait(Watch::Direction& direction);
   [[nodiscard]] Result<void> usable() const;
+  void cork(bool on);
 
   // What was found in the page cache and taken in part only: the call for the rest, which follows at once, need not ask again.
   struct Warmed {
@@ -46,6 +47,7 @@ class LinuxConnection final : public Connection {
   Instant deadline_ = end_of_time;
   Endpoint peer_;
   Warmed warmed_;
+  bool corked_ = false;
 };
 
 class LinuxListener final : public Listener {

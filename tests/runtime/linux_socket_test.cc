@@ -205,6 +205,23 @@ TEST_F(LinuxSocketTest, SendsAFileFromThePageCache) {
   });
 }
 
+TEST_F(LinuxSocketTest, AFileWithMoreToComeLeavesWithItsHeadAndItsTail) {
+  const ScratchDir dir;
+  with_connection([&](Connection& client, Connection& server) {
+    const auto file = make(dir / "segment", "records");
+    for (int round = 0; round < 2; ++round) {
+      EXPECT_EQ(client.writev(std::array{as_bytes("head ")}, More::yes), 5U);
+      EXPECT_EQ(client.send_file(*file, 0, 7, More::yes), 7U);
+      ByteBuffer buffer(100);
+      server.set_deadline(world_.now() + 2ms);
+      EXPECT_EQ(server.read(buffer).error(), IoError::timed_out) << "kept";
+      server.set_deadline(end_of_time);
+      EXPECT_EQ(client.writev(std::array{as_bytes(" tail")}), 5U);
+      EXPECT_EQ(server.read(buffer), 17U);
+    }
+  });
+}
+
 TEST_F(LinuxSocketTest, ASendFileTakesAPartAndWaitsForThePeerToReadTheRest) {
   const ScratchDir dir;
   with_connection([&](Connection& client, Connection& server) {

@@ -521,6 +521,21 @@ TEST_F(NetworkTest, SendFilePassesFileBytesToTheSocket) {
   run();
 }
 
+TEST_F(NetworkTest, AFileWithMoreToComeArrivesWithItsHeadAndItsTail) {
+  std::string arrived;
+  serve([&](runtime::World&, Conn connection) { arrived = read_some(*connection); });
+  use([&](runtime::World& world, Conn connection) {
+    write_file(world, "/file", as_bytes("records"), true);
+    auto file = world.open("/file", OpenMode::read);
+    EXPECT_EQ(connection->writev(std::array{as_bytes("head ")}, runtime::More::yes), 5U);
+    EXPECT_EQ(connection->send_file(**file, 0, 7, runtime::More::yes), 7U);
+    EXPECT_EQ(connection->writev(std::array{as_bytes(" tail")}), 5U);
+    EXPECT_EQ(read_some(*connection), "");
+  });
+  run();
+  EXPECT_EQ(arrived, "head records tail");
+}
+
 TEST_F(NetworkTest, NothingIsLeftOpenAfterBothSidesHaveClosed) {
   serve([](runtime::World&, Conn connection) { read_some(*connection); });
   use([](runtime::World&, Conn connection) { EXPECT_TRUE(runtime::write_all(*connection, as_bytes("x"))); });

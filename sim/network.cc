@@ -207,9 +207,9 @@ void Network::sent(Stream& stream, std::size_t side, std::uint64_t count) {
     reset_both(stream);
     return;
   }
-  const Instant now = simulation_.now();
+  const Instant ready = std::max(simulation_.now(), pipe.leaves_at);
   const bool loopback = stream.sides[0].node == stream.sides[1].node;
-  Instant departed = loopback ? now : stream.sides[side].node->nic_out().take(now, count);
+  Instant departed = loopback ? ready : stream.sides[side].node->nic_out().take(ready, count);
   if (link.bandwidth.rate() != 0) {
     departed = link.bandwidth.take(departed, count);
     simulation_.hit(link.bandwidth_fault);

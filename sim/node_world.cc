@@ -262,18 +262,23 @@ void NodeWorld::emit(runtime::EventName name, runtime::EventFields fields) {
 
 void NodeWorld::charge(runtime::Cost cost, std::uint64_t count) {
   if (dead_ || scheduler_.running() == nullptr) return;
-  std::uint64_t& debt = scheduler_.debt_ps();
+  std::uint64_t& debt = scheduler_.work().debt_ps;
   debt += node_.price_ps(cost) * count;
   if (debt >= debt_max_ps) pay();
 }
 
 void NodeWorld::pay() {
-  if (dead_) return;
-  std::uint64_t& debt = scheduler_.debt_ps();
-  const Duration work{static_cast<std::int64_t>(debt / 1000)};
-  debt %= 1000;
+  if (!dead_) wait_full(work_off());
+}
+
+Instant NodeWorld::work_off() {
+  Scheduler::Work& work = scheduler_.work();
+  const Instant begin = std::max(scheduler_.now(), work.done_at);
+  if (work.debt_ps < 1000) return begin;
   if (node_.cpu_fault() != 0) node_.simulation().hit(node_.cpu_fault());
-  wait_full(node_.cores().occupy(scheduler_.now(), work));
+  work.done_at = node_.cores().occupy(begin, Duration{static_cast<std::int64_t>(work.debt_ps / 1000)});
+  work.debt_ps %= 1000;
+  return work.done_at;
 }
 
 // ---- for the parts of the virtual world ----

@@ -68,10 +68,16 @@ class NodeWorld final : public runtime::World {
   runtime::Wake wait(Instant until);
   // Waits until the simulated time `until`, whatever wakes the fiber.
   void wait_full(Instant until);
-  // Pays what was charged: before anything that others can see.
+  // Waits until what was charged is done: before anything that others can see.
   void settle() {
-    if (scheduler_.debt_ps() >= 1000) pay();
+    const Scheduler::Work& work = scheduler_.work();
+    if (work.debt_ps >= 1000 || work.done_at > scheduler_.now()) pay();
   }
+  // Begins what was charged, and goes on at once: when it is done. For bytes that others see only then; what the fiber reads
+  // or shows next waits for that moment. A wait less for each answer.
+  [[nodiscard]] Instant work_off();
+  // Until work_off() has come: the fiber takes no new input before.
+  [[nodiscard]] bool is_busy() const { return scheduler_.work().done_at > scheduler_.now(); }
   void record(Crossing crossing, std::uint64_t a, std::uint64_t b, std::uint64_t digest = 0) const;
   // Records the failure and returns it.
   runtime::IoError failed(Crossing crossing, runtime::IoError error) const;

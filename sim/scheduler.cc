@@ -172,10 +172,10 @@ void Scheduler::yield() {
   engine_.suspend();
 }
 
-std::uint64_t& Scheduler::debt_ps() {
+Scheduler::Work& Scheduler::work() {
   const runtime::Fiber* fiber = engine_.running();
   SQUALL_ASSERT(fiber != nullptr, "only a fiber works");
-  return slot_of(*fiber).debt_ps;
+  return slot_of(*fiber).work;
 }
 
 void Scheduler::thaw(std::vector<runtime::Fiber*>& frozen) {

@@ -63,8 +63,12 @@ class Scheduler {
   // From a fiber: lets others run.
   void yield();
 
-  // Processor time that the running fiber owes, in picoseconds.
-  [[nodiscard]] std::uint64_t& debt_ps();
+  // What the running fiber computes.
+  struct Work {
+    std::uint64_t debt_ps = 0;  // not begun yet, in picoseconds
+    Instant done_at;            // of what was begun
+  };
+  [[nodiscard]] Work& work();
 
   // Puts the frozen fibers of a node back in line.
   void thaw(std::vector<runtime::Fiber*>& frozen);
@@ -77,7 +81,7 @@ class Scheduler {
     Instant deadline = end_of_time;    // of the wait that lasts now
     Instant armed_at = end_of_time;    // of the timer event that counts
     Instant armed_next = end_of_time;  // of a later one, which counts once that has fired
-    std::uint64_t debt_ps = 0;
+    Work work;
     bool waiting = false;
     std::uint64_t born = 0;  // the how-manieth fiber
   };

@@ -67,7 +67,11 @@ Result<std::uint64_t> SimConnection::wait_for_bytes() {
   while (true) {
     if (stream_ == nullptr) return std::unexpected{IoError::closed};
     if (own().read_shut) return 0;
-    if (incoming().unread() > 0) return incoming().unread();
+    if (incoming().unread() > 0) {
+      if (!world_.is_busy()) return incoming().unread();
+      world_.settle();
+      continue;
+    }
     if (own().reset) return std::unexpected{IoError::connection_reset};
     if (incoming().seen == PipeEnd::finished) return 0;
     if (deadline_passed()) return std::unexpected{IoError::timed_out};
@@ -107,7 +111,6 @@ Result<std::uint64_t> SimConnection::wait_for_room() {
 
 Result<std::size_t> SimConnection::writev(std::span<const ByteView> from, runtime::More more) {
   if (world_.refuse()) return std::unexpected{IoError::closed};
-  world_.settle();
   std::size_t total = 0;
   for (const ByteView view : from) total += view.size();
   if (total == 0) return 0;
@@ -130,6 +133,7 @@ Result<std::size_t> SimConnection::writev(std::span<const ByteView> from, runtim
 }
 
 void SimConnection::sent(std::uint64_t count, runtime::More more) {
+  outgoing().leaves_at = world_.work_off();
   if (more == runtime::More::yes) {
     outgoing().corked += count;
   } else {
@@ -139,7 +143,6 @@ void SimConnection::sent(std::uint64_t count, runtime::More more) {
 
 Result<std::size_t> SimConnection::send_file(runtime::File& file, std::uint64_t at, std::uint64_t length, runtime::More more) {
   if (world_.refuse()) return std::unexpected{IoError::closed};
-  world_.settle();
   auto& source = static_cast<SimFile&>(file);  // a world's files are all its own
   const auto room = wait_for_room();
   if (!room) return std::unexpected{world_.failed(Crossing::send_file, room.error())};

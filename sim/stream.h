@@ -51,6 +51,7 @@ struct Pipe {
   std::uint64_t acked = 0;   // what the writer knows to have been read
   std::uint64_t staged = 0;  // through the link, waiting for its turn in the receiver's NIC
   Instant staged_until;
+  Instant leaves_at;               // what was written is ready to leave then
   Instant last_arrival;            // keeps the order
   Instant armed_at = end_of_time;  // of the arrival event that counts
   PipeEnd end = PipeEnd::open;     // as sent

@@ -536,6 +536,43 @@ TEST_F(NetworkTest, AFileWithMoreToComeArrivesWithItsHeadAndItsTail) {
   EXPECT_EQ(arrived, "head records tail");
 }
 
+// A charge of a request is 10 us of work.
+class WorkBeforeWrites : public NetworkTest {
+ protected:
+  WorkBeforeWrites() {
+    HardwareProfile profile = client->options().profile;
+    profile.price_ps[static_cast<std::size_t>(runtime::Cost::request)] = 10'000'000;
+    worker = &simulation.add_node({.name = "worker", .profile = profile});
+  }
+  Node* worker;
+};
+
+TEST_F(WorkBeforeWrites, DelaysWhatIsWrittenAndTheNextReadButNotTheWriter) {
+  Instant arrived;
+  serve([&](runtime::World& world, Conn connection) {
+    read_some(*connection);
+    arrived = world.now();
+    EXPECT_TRUE(runtime::write_all(*connection, as_bytes("answer")));
+    read_some(*connection);
+  });
+  worker->start("worker", [&](runtime::World& world) {
+    world.sleep_until(at(1ms));
+    const Conn connection = std::move(*world.connect(endpoint, world.now() + 10s));
+    const Instant begun = world.now();
+    world.charge(runtime::Cost::request, 1);
+    EXPECT_TRUE(runtime::write_all(*connection, as_bytes("ask")));
+    EXPECT_EQ(world.now(), begun) << "it goes on";
+    world.sleep_until(begun + 10ms);
+    EXPECT_EQ(arrived - begun, 1ms + 10us + 3ns) << "latency, work, and three bytes on the wire";
+    world.charge(runtime::Cost::request, 1);
+    EXPECT_TRUE(runtime::write_all(*connection, as_bytes("ask")));
+    EXPECT_EQ(read_some(*connection), "answer") << "it has long been there";
+    EXPECT_EQ(world.now() - begun, 10ms + 10us) << "but is taken when the work is done";
+    finished = true;
+  });
+  run();
+}
+
 TEST_F(NetworkTest, NothingIsLeftOpenAfterBothSidesHaveClosed) {
   serve([](runtime::World&, Conn connection) { read_some(*connection); });
   use([](runtime::World&, Conn connection) { EXPECT_TRUE(runtime::write_all(*connection, as_bytes("x"))); });

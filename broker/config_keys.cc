@@ -59,9 +59,9 @@ constexpr ConfigKey broker_table[] = {
          "too: a node of both roles is a quorum of its own."),
     text("controller.quorum.bootstrap.servers", none,
          "Where to find the metadata quorum, as `host:port` with commas between, if its voters are kept in the metadata log."),
-    number("controller.quorum.election.timeout.ms", int32, "1000", 0, int_max,
+    number("controller.quorum.election.timeout.ms", int32, "1000", 1, int_max,
            "Wait for votes before another election, drawn between this and its double, in ms."),
-    number("controller.quorum.fetch.timeout.ms", int32, "2000", 0, int_max,
+    number("controller.quorum.fetch.timeout.ms", int32, "2000", 1, int_max,
            "A follower without a good fetch for this long stands for election; a leader not fetched from by a majority for one "
            "and "
            "a half of it resigns, in ms."),

@@ -64,7 +64,10 @@ raft::QuorumNodeOptions quorum_options(BrokerState& state) {
   raft::QuorumNodeOptions options;
   options.cluster_id = state.cluster_id;
   options.listener = config.controller_listener_name;
-  options.on_failure = [&state](std::string reason) { state.fail(std::move(reason)); };
+  options.on_failure = [&state](std::string reason) {
+    const bool stranger = state.control_plane != nullptr && state.control_plane->quorum->core().is_stranger();
+    state.fail(std::move(reason), stranger ? ExitCode::not_admitted : ExitCode::storage_failed);
+  };
   raft::QuorumConfig& quorum = options.quorum;
   quorum.local = {.id = config.node_id, .directory = directory_id(state)};
   quorum.endpoints = own_endpoints(state);
@@ -115,9 +118,24 @@ raft::MetadataLoaderOptions loader_options(BrokerState& state) {
   return options;
 }
 
+// What a voter had synced it may have acknowledged: without it, it would help to elect a leader that lacks what was committed.
+// A node that only follows fetches it again.
+std::expected<void, StartError> check_nothing_lost(BrokerState& state, const log::TopicPartition& name, Offset end) {
+  const auto lost = manager_of(state).lost_below(name);
+  if (!state.config.is_controller || !lost || *lost <= end) return {};
+  return failed(ExitCode::corrupt_metadata,
+                fmt::format("{}: the metadata log ends at offset {}, but this voter had it on its disk up to {}; restore the "
+                            "directory from a copy, or, if a majority of voters is whole without this one, empty its log "
+                            "directories and format it anew",
+                            log_path(state), end, *lost));
+}
+
 // The log itself. Missing metadata beside logs of topics is a lost directory, never a new cluster.
 std::expected<std::shared_ptr<log::Log>, StartError> open_log(BrokerState& state) {
   const log::TopicPartition name{std::string{raft::metadata_topic_name}, PartitionIndex{0}};
+  if (manager_of(state).find(name) == nullptr) {
+    if (auto whole = check_nothing_lost(state, name, Offset{0}); !whole) return std::unexpected(whole.error());
+  }
   auto opened = manager_of(state).create_log(name, raft::metadata_topic_uuid, log::PartitionAge::known);
   if (!opened) {
     return failed(ExitCode::storage_failed, fmt::format("{}: cannot open the metadata log: {}; see to the disk and start again",
@@ -148,6 +166,8 @@ std::expected<std::unique_ptr<ControlPlane>, StartError> open_control_plane(Brok
   auto log =
       raft::MetadataLog::open(state.world, std::move(*opened), {.dir = log_path(state), .static_voters = static_voters(state)});
   if (!log) return failed(ExitCode::corrupt_metadata, log.error());
+  const log::TopicPartition name{std::string{raft::metadata_topic_name}, PartitionIndex{0}};
+  if (auto whole = check_nothing_lost(state, name, (*log)->log_end()); !whole) return std::unexpected(whole.error());
   plane->log = std::move(*log);
   plane->quorum = std::make_unique<raft::QuorumNode>(state.world, *plane->log, quorum_options(state));
   if (state.config.is_controller) {

@@ -33,6 +33,8 @@ struct LogConfig {
   // No topic configuration: an append whose write finds the disk full is refused and leaves no trace, and the directory stays
   // online. A roll or a sync that does still fails the directory, and so does any other log in it.
   bool survives_full_disk = false;
+  // No topic configuration either: what one append adds may be more than segment_bytes, and then has a segment of its own.
+  bool exceeds_segment_bytes = false;
   // Compaction; the cleaner reads them.
   std::int64_t delete_retention_ms = 86'400'000;          // delete.retention.ms
   std::int64_t min_compaction_lag_ms = 0;                 // min.compaction.lag.ms

@@ -240,6 +240,11 @@ std::expected<void, LogError> LogManager::set_aside(const TopicPartition& partit
   return {};
 }
 
+std::optional<Offset> LogManager::lost_below(const TopicPartition& partition) const {
+  const auto found = state_->lost_below.find(partition);
+  return found == state_->lost_below.end() ? std::nullopt : std::optional{found->second};
+}
+
 void LogManager::config_changed(std::string_view topic) {
   const LogConfig config = state_->options.config_of(topic);
   const TopicPartition first{.topic = std::string{topic}, .partition = PartitionIndex{0}};

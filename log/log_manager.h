@@ -13,6 +13,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -90,6 +91,9 @@ class LogManager {
   std::expected<void, LogError> remove_log(const TopicPartition& partition);
   // Renames it to `<name>.<id>-stray`: kept for the operator, served to nobody.
   std::expected<void, LogError> set_aside(const TopicPartition& partition);
+  // What the recovery point says was synced when the directories were opened, if the log ended below it, or was not there:
+  // synced records are gone. Nothing where all of them were found.
+  [[nodiscard]] std::optional<Offset> lost_below(const TopicPartition& partition) const;
   // Asks `config_of` again for the logs of `topic`.
   void config_changed(std::string_view topic);
 

@@ -199,6 +199,9 @@ std::expected<void, OpenError> ManagerState::load_dir(const std::shared_ptr<LogD
       if (!here.contains(partition)) dir->departed(partition);
     }
   }
+  for (const auto& [partition, offset] : checkpoints->recovery_points) {
+    if (!here.contains(partition) && offset > Offset{0}) lost_below[partition] = offset;
+  }
   if (!dir->was_clean) {
     // The name of a log that was made just before the end may not be on the disk.
     if (auto synced = world.sync_dir(dir->path()); !synced) {
@@ -220,6 +223,7 @@ std::expected<void, OpenError> ManagerState::load_dir(const std::shared_ptr<LogD
                             .log_start = entry_of(checkpoints->log_starts, partition),
                             .high_watermark = entry_of(checkpoints->high_watermarks, partition)};
       if (id) (void)load_log(*state, input);  // if it fails, the directory is offline, and the log says so
+      if (input.recovery_point && *input.recovery_point > state->log_end) lost_below[partition] = *input.recovery_point;
       logs[partition] = std::make_shared<Log>(std::move(state));
     }
   };

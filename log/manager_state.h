@@ -41,6 +41,7 @@ class ManagerState : public std::enable_shared_from_this<ManagerState> {
   LogManagerOptions options;
   std::vector<std::shared_ptr<LogDir>> dirs;
   std::map<TopicPartition, std::shared_ptr<Log>> logs;
+  std::map<TopicPartition, Offset> lost_below;  // recovery points above what was found
   std::string cluster_id;
   bool was_clean = false;
   std::int64_t previous_broker_epoch = -1;

@@ -146,7 +146,7 @@ std::expected<void, AppendError> validate(runtime::World& world, MutableBytes by
   }
   if (cursor.error()) return refuse(*cursor.error());
   if (batches.empty()) return refuse(LogError::corrupt_message, "no batch at all");
-  if (bytes.size() > static_cast<std::size_t>(request.config->segment_bytes)) {
+  if (bytes.size() > static_cast<std::size_t>(request.config->segment_bytes) && !request.config->exceeds_segment_bytes) {
     return refuse(LogError::record_list_too_large,
                   fmt::format("{} bytes; segment.bytes is {}", bytes.size(), request.config->segment_bytes));
   }

@@ -40,7 +40,7 @@ Quorum::Common Quorum::handle_common(Instant now, NodeId from, ErrorCode error, 
     return Common::done;
   };
   if (current.epoch < epoch_ || error == ErrorCode::unknown_leader_epoch) return give_up();
-  if (!consistent(current.leader, current.epoch)) return give_up();
+  if (!is_believable(current.epoch) || !consistent(current.leader, current.epoch)) return give_up();
   const LeaderEpoch epoch_before = epoch_;
   const std::size_t role_before = role_.index();
   learn_leader(now, current.leader, current.epoch, current.endpoints);
@@ -57,7 +57,7 @@ bool Quorum::is_for_us(const ReplicaKey& voter) const {
 // A leader speaks of its own epoch, to begin or to end it.
 ErrorCode Quorum::hear_leader(Instant now, NodeId leader, LeaderEpoch epoch, const Endpoints& endpoints) {
   if (epoch < epoch_) return ErrorCode::fenced_leader_epoch;
-  if (leader < NodeId{0} || !consistent(leader, epoch)) return ErrorCode::invalid_request;
+  if (leader < NodeId{0} || !is_believable(epoch) || !consistent(leader, epoch)) return ErrorCode::invalid_request;
   learn_leader(now, leader, epoch, endpoints);
   return ErrorCode::none;
 }

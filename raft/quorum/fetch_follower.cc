@@ -50,9 +50,12 @@ void Quorum::on_fetch_response(Instant now, RequestId id, NodeId from, const Fet
 bool Quorum::truncate_diverging(OffsetAndEpoch diverging) {
   if (diverging.offset < Offset{0}) return false;
   const Offset point = log_.truncation_point(diverging);
-  if (point < high_watermark_) {
-    out_->fatal = fmt::format("the leader of epoch {} asks to cut the log at {}, below the high watermark {}", epoch_, point,
-                              high_watermark_);
+  const Offset committed = std::max(high_watermark_, committed_before_);
+  if (point < committed) {
+    out_->fatal = fmt::format(
+        "the leader of epoch {} asks to cut the log at {}, below the high watermark {}: a majority of the "
+        "voters has lost what was committed; stop them, and restore their directories from copies",
+        epoch_, point, committed);
     return false;
   }
   if (point >= log_.end() || point < log_.start()) return false;

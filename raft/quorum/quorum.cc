@@ -1,5 +1,6 @@
 #include "raft/quorum/quorum.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -19,7 +20,8 @@ Quorum::Quorum(QuorumConfig config, Random random, Restored restored)
       random_{random},
       restored_election_{std::move(restored.election)},
       log_{std::move(restored.log)},
-      voters_{std::move(restored.voters)} {}
+      voters_{std::move(restored.voters)},
+      committed_before_{restored.committed} {}
 
 void Quorum::start(Instant now, Effects& effects) {
   SQUALL_ASSERT(!persisted_, "a quorum starts once");
@@ -52,6 +54,7 @@ Effects Quorum::step(Instant now, const Event& event) {
 
 void Quorum::finish_step(Instant now) {
   poll(now);
+  refuse_strangers();
   const ElectionState state = election_state();
   if (persisted_ != state) {
     persisted_ = state;
@@ -103,6 +106,7 @@ void Quorum::handle_request(Instant now, RequestToken token, const RequestBody& 
 void Quorum::handle_response(Instant now, RequestId id, const ResponseBody& body) {
   const auto from = requests_.finish(id, body.index());
   if (!from) return;  // asked before a change of role or epoch, or given up
+  note_cluster_of(*from, body);
   const auto error_backs_off = [&](ErrorCode error) {
     if (error != ErrorCode::none) requests_.back_off(*from, now + config_.retry_backoff);
   };
@@ -119,6 +123,27 @@ void Quorum::handle_response(Instant now, RequestId id, const ResponseBody& body
                  [&](const UpdateVoterResponse& response) { on_update_voter_response(now, *from, response); },
              },
              body);
+}
+
+void Quorum::note_cluster_of(NodeId from, const ResponseBody& body) {
+  if (std::visit([](const auto& response) { return response.error; }, body) == ErrorCode::inconsistent_cluster_id) {
+    strangers_.insert(from);
+  } else {
+    strangers_.erase(from);
+  }
+}
+
+// One alone may be the stranger itself.
+void Quorum::refuse_strangers() {
+  if (strangers_.empty() || leader() != no_node || out_->fatal) return;
+  const bool by_address = voters().empty();
+  const std::size_t all = by_address ? config_.bootstrap_servers.size() : voters().size();
+  const auto counts = [&](NodeId id) { return by_address ? id < no_node : voters().find(id) != nullptr; };
+  if (static_cast<std::size_t>(std::ranges::count_if(strangers_, counts)) * 2 <= all) return;
+  is_stranger_ = true;
+  out_->fatal =
+      "a majority of the voters belongs to another cluster than this node; point controller.quorum.voters or "
+      "controller.quorum.bootstrap.servers at its own cluster, or empty its log directories and format it for theirs";
 }
 
 void Quorum::respond(RequestToken token, ResponseBody body) { out_->responses.push_back({token, std::move(body)}); }

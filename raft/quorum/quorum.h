@@ -14,6 +14,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct Restored {
   std::optional<ElectionState> election;  // none: no quorum-state file
   LogIndex log;
   VoterHistory voters;  // static or bootstrap voters, and those of the newest snapshot and the log after it
+  Offset committed{0};  // all below was known to be committed, and is in the log or the newest snapshot
 };
 
 // How a leader sees a replica; for DescribeQuorum.
@@ -88,6 +90,9 @@ class Quorum {
 
   // Asserts; at the end of every step.
   void check_invariants() const;
+
+  // Effects::fatal was told because a majority of the voters is of another cluster, and nobody leads this one.
+  [[nodiscard]] bool is_stranger() const { return is_stranger_; }
 
  private:
   // How far a response is dealt with by what all responses have in common.
@@ -197,6 +202,11 @@ class Quorum {
   [[nodiscard]] Instant compute_deadline(Instant now) const;
 
   void flush();
+  // No cluster holds so many elections between two words of a peer: such an epoch is an error or worse, and to take it would
+  // use up the epochs there are.
+  [[nodiscard]] bool is_believable(LeaderEpoch epoch) const;
+  void note_cluster_of(NodeId from, const ResponseBody& body);
+  void refuse_strangers();
 
   QuorumConfig config_;
   Random random_;
@@ -206,11 +216,14 @@ class Quorum {
   Role role_ = Unattached{};
   LeaderEpoch epoch_{0};
   Offset high_watermark_ = no_offset;
+  Offset committed_before_;                   // the start, as far as the disk tells
+  std::set<NodeId> strangers_;                // who last said that it is of another cluster
   Instant committed_as_of_ = Instant::min();  // as a follower
   std::optional<ElectionState> persisted_;    // as told by the last Effects::election
   Requests requests_;
   Instant next_deadline_ = end_of_time;
   bool failed_ = false;     // Effects::fatal was told
+  bool is_stranger_ = false;
   Effects* out_ = nullptr;  // of the step under way
 };
 

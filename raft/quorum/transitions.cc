@@ -1,5 +1,6 @@
 // The one place that changes role and epoch.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/assert.h"
@@ -42,7 +43,13 @@ void Quorum::restore(Instant now) {
 
 // A voter; or who is removed by a record that may not be committed. It may be the only one that has the record, and then nobody
 // without it gets its vote. It does not count itself, and resigns once the record is committed (Raft dissertation, 4.2.2).
+bool Quorum::is_believable(LeaderEpoch epoch) const {
+  constexpr std::int64_t leap_max = 1 << 20;
+  return std::int64_t{epoch.value()} - epoch_.value() <= leap_max;
+}
+
 bool Quorum::may_stand() const {
+  if (epoch_.value() == std::numeric_limits<std::int32_t>::max()) return false;  // the last there is
   const auto& last = voters_.sets.last();
   return is_voter() || (last.offset >= high_watermark_ && voters_.sets.at(last.offset).value->is_voter(config_.local));
 }

@@ -11,6 +11,7 @@ ErrorCode Quorum::check_vote(const VoteRequest& request) const {
   if (request.last.offset < Offset{0} || request.last.epoch < LeaderEpoch{0} || !last_epoch_possible)
     return ErrorCode::invalid_request;
   if (request.epoch < epoch_) return ErrorCode::fenced_leader_epoch;
+  if (!is_believable(request.epoch)) return ErrorCode::invalid_request;
   if (request.candidate.id < NodeId{0}) return ErrorCode::invalid_request;
   return ErrorCode::none;
 }

@@ -64,6 +64,7 @@ log::LogConfig metadata_log_config(std::int32_t segment_bytes, std::int64_t segm
   config.retention_ms = -1;
   config.retention_bytes = -1;
   config.survives_full_disk = true;
+  config.exceeds_segment_bytes = true;
   return config;
 }
 

@@ -275,7 +275,8 @@ MetadataLogResult<FoundOnDisk> restore(runtime::World& world, log::Log& log, con
   return FoundOnDisk{
       .restored = {.election = *election,
                    .log = LogIndex{log.log_start_offset(), log.log_end_offset(), std::move(*epochs), std::move(snapshots)},
-                   .voters = std::move(voters)},
+                   .voters = std::move(voters),
+                   .committed = log.high_watermark()},
       .snapshots = std::move(stored)};
 }
 

@@ -33,6 +33,12 @@ def lose_metadata_log(cluster, node):
     shutil.rmtree(metadata_dir(node))
 
 
+def lose_records_and_snapshots(cluster, node):
+    """Its election state stays: it would vote as if it had what it once acknowledged."""
+    for path in metadata_dir(node).glob("0000*"):
+        path.unlink()
+
+
 def take_anothers_directory(cluster, node):
     """Of a node of the same role, as if two disks had been swapped."""
     wipe(cluster, node)
@@ -81,6 +87,9 @@ CASES = [
     ("the bootstrap.checkpoint is garbage", spoil("bootstrap.checkpoint"), CONTROLLER, CORRUPT_METADATA, ["bootstrap.checkpoint"]),
     ("a snapshot of a voter is cut short", cut_checkpoint, CONTROLLER, CORRUPT_METADATA, [".checkpoint"]),
     ("a snapshot of a broker is cut short", cut_checkpoint, BROKER, CORRUPT_METADATA, [".checkpoint"]),
+    ("the metadata directory of a voter is gone", lose_metadata_log, CONTROLLER, CORRUPT_METADATA, ["__cluster_metadata-0", "restore"]),
+    ("the records of a voter are gone", lose_records_and_snapshots, CONTROLLER, CORRUPT_METADATA,
+     ["__cluster_metadata-0", "ends at offset 0", "restore"]),
     ("a controller is no voter", say(controller_quorum_voters=without_itself), CONTROLLER, BAD_USAGE, ["controller.quorum.voters", "103"]),
     ("the voters are not those of before", say(controller_quorum_voters=fewer_voters), CONTROLLER, CORRUPT_METADATA,
      ["quorum-state", "101,102,103", "controller.quorum.voters", "102,103"]),
@@ -177,6 +186,14 @@ class BadNodes(unittest.TestCase):
         self.assertRegex(other.output(), r"squall-broker: node 9 could not register .*(INCONSISTENT_CLUSTER_ID|no active controller)")
         self.cluster.wait_whole()
         self.assertNotIn(9, self.cluster.metadata().brokers)
+
+    def test_a_voter_of_another_cluster_ends(self):
+        with self.stopped(self.cluster.node(CONTROLLER)) as node:
+            properties = node.data / "meta.properties"
+            properties.write_text(properties.read_text().replace(self.cluster.cluster_id, random_id()))
+            node.start()
+            self.assertEqual(node.wait(30), NOT_ADMITTED, node.output()[-2000:])
+            self.assertRegex(node.output(), r"squall-broker: a majority of the voters belongs to another cluster")
 
     def test_a_broker_without_a_quorum_says_so_and_stops_when_it_is_told_to(self):
         port = free_ports(1)[0]

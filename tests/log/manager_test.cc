@@ -84,6 +84,31 @@ TEST_F(ManagerTest, LogsAreFoundAgain) {
   });
 }
 
+TEST_F(ManagerTest, SyncedRecordsThatAreGoneAreTold) {
+  const TopicPartition whole{"whole", PartitionIndex{0}};
+  const TopicPartition shorter{"shorter", PartitionIndex{0}};
+  const TopicPartition gone{"gone", PartitionIndex{0}};
+  boot([&](LogManager& manager) {
+    for (const TopicPartition& partition : {whole, shorter, gone}) {
+      const auto log = manager.create_log(partition, orders_id);
+      ASSERT_TRUE(log.has_value());
+      ASSERT_TRUE(append(**log, {.records = 5}).has_value());
+      EXPECT_EQ(manager.lost_below(partition), std::nullopt);
+    }
+  });
+  world_->run([&] {
+    ASSERT_TRUE(remove_directory(*world_, "/d1/gone-0").has_value());
+    auto segment = world_->open("/d1/shorter-0/00000000000000000000.log", runtime::OpenMode::read_write);
+    ASSERT_TRUE(segment.has_value());
+    ASSERT_TRUE((*segment)->truncate(0).has_value());
+  });
+  boot([&](LogManager& manager) {
+    EXPECT_EQ(manager.lost_below(whole), std::nullopt);
+    EXPECT_EQ(manager.lost_below(shorter), Offset{5});
+    EXPECT_EQ(manager.lost_below(gone), Offset{5});
+  });
+}
+
 TEST_F(ManagerTest, NewLogsGoWhereTheFewestAre) {
   dirs_ = {"/d1", "/d2", "/d3"};
   boot([&](LogManager& manager) {

@@ -73,9 +73,22 @@ TEST(Kip595Fetch, ACutBelowTheHighWatermarkEndsTheNode) {
   node.answered(2, records(node, {batch(1, 4, 3)}, 4));
   node.flushed();
   ASSERT_EQ(node.high_watermark(), 4);
-  EXPECT_EQ(node.answered(2, FetchResponse{.current = node.led_by(2, 3), .diverging = at(1, 1)}),
-            "fatal: the leader of epoch 3 asks to cut the log at 1, below the high watermark 4\n");
+  EXPECT_EQ(
+      node.answered(2, FetchResponse{.current = node.led_by(2, 3), .diverging = at(1, 1)}),
+      "fatal: the leader of epoch 3 asks to cut the log at 1, below the high watermark 4: a majority of the voters has lost "
+      "what was committed; stop them, and restore their directories from copies\n");
   EXPECT_EQ(node.pass(std::chrono::hours{1}), "") << "nothing more is done";
+}
+
+// A majority that came back with empty logs elects a leader without what was committed.
+TEST(Kip595Fetch, WhatWasKnownToBeCommittedBeforeTheStartIsNotCutEither) {
+  const LogIndex log{Offset{0}, Offset{10}, {{LeaderEpoch{1}, Offset{0}}, {LeaderEpoch{2}, Offset{4}}}, {}};
+  for (const auto& [committed, fatal] : {std::pair{7, true}, {6, false}}) {
+    Script node = follower({.log = log, .committed = Offset{committed}});
+    const std::string effects = node.answered(2, FetchResponse{.current = node.led_by(2, 3), .diverging = at(6, 2)});
+    EXPECT_EQ(effects.starts_with("fatal: "), fatal) << effects;
+    EXPECT_EQ(node.quorum.log().end(), Offset{fatal ? 10 : 6});
+  }
 }
 
 // KAFKA-18991.

@@ -39,6 +39,7 @@ class Script {
     bool may_vote = true;
     bool auto_join = false;
     std::vector<NodeId> bootstrap_servers{};
+    Offset committed{0};
   };
 
   explicit Script(Setup setup) : quorum{config(setup), Random{1}, restored(std::move(setup))} {
@@ -123,7 +124,7 @@ class Script {
   static Restored restored(Setup setup) {
     VoterHistory history{setup.voters_at == no_offset ? setup.voters : VoterSet{}, setup.kraft_version};
     if (setup.voters_at != no_offset) history.append(setup.voters_at, setup.voters);
-    return {setup.election, std::move(setup.log), std::move(history)};
+    return {setup.election, std::move(setup.log), std::move(history), setup.committed};
   }
 };
 

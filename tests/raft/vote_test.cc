@@ -1,6 +1,8 @@
 // Elections, by the rule or the KIP.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "tests/raft/script.h"
 
 namespace squall::raft::testing {
@@ -243,6 +245,37 @@ TEST(Elections, TimersAreDrawnFromOneToTwoTimeouts) {
   EXPECT_LT(least, milliseconds{1050});
   EXPECT_LT(most, milliseconds{2000});
   EXPECT_GT(most, milliseconds{1950});
+}
+
+// One packet with the last epoch there is would use up all of them.
+TEST(Epochs, ALeapThatNoElectionsExplainIsNotBelieved) {
+  constexpr std::int32_t last = std::numeric_limits<std::int32_t>::max();
+  Script node{{.election = election(3, -1, -1)}};
+  EXPECT_EQ(node.receives(vote(2, last, at(5, 3))), "answer: Vote denied INVALID_REQUEST leader -1 epoch 3\n");
+  node.receives(BeginQuorumEpochRequest{key(1), NodeId{2}, LeaderEpoch{last}, endpoints(2)});
+  node.until_prospective();
+  node.answered(2, VoteResponse{ErrorCode::fenced_leader_epoch, node.led_by(3, last), false});
+  EXPECT_EQ(node.quorum.epoch(), LeaderEpoch{3});
+  node.receives(vote(2, 1'000'000, at(5, 3)));
+  EXPECT_EQ(node.quorum.epoch(), LeaderEpoch{1'000'000}) << "a node that was away for long";
+}
+
+TEST(Clusters, ANodeWhoseVotersAreOfAnotherClusterEnds) {
+  const VoteResponse stranger{.error = ErrorCode::inconsistent_cluster_id};
+  Script node{{.election = election(3, -1, -1)}};
+  node.until_prospective();
+  EXPECT_EQ(node.answered(2, stranger).find("fatal"), std::string::npos) << "it may be the stranger itself";
+  EXPECT_TRUE(node.answered(3, stranger).starts_with("fatal: a majority of the voters belongs to another cluster"));
+}
+
+TEST(Clusters, AVoterThatAnswersAsItShouldIsNoStrangerAnyMore) {
+  Script node{{.election = election(3, -1, -1)}};
+  node.until_prospective();
+  node.answered(2, VoteResponse{.error = ErrorCode::inconsistent_cluster_id});
+  node.until_prospective();
+  node.pass(std::chrono::seconds{1});
+  node.answered(2, VoteResponse{ErrorCode::none, node.led_by(-1, 3), false});
+  EXPECT_EQ(node.answered(3, VoteResponse{.error = ErrorCode::inconsistent_cluster_id}).find("fatal"), std::string::npos);
 }
 
 }  // namespace

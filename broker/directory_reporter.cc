@@ -1,6 +1,5 @@
 #include "broker/directory_reporter.h"
 
-#include <algorithm>
 #include <map>
 
 #include "broker/broker_state.h"
@@ -33,21 +32,12 @@ Request request_of(const BrokerState& state, const Places& places) {
   return request;
 }
 
-// The directory in which the controller takes this broker's replica to be; nothing if it has none.
-std::optional<Uuid> known_directory(const raft::PartitionImage& partition, NodeId self) {
-  const auto at = std::ranges::find(partition.replicas, self);
-  if (at == partition.replicas.end()) return std::nullopt;
-  const auto index = static_cast<std::size_t>(at - partition.replicas.begin());
-  return index < partition.directories.size() ? partition.directories[index] : Uuid{};
-}
-
 }  // namespace
 
 DirectoryReporter::DirectoryReporter(BrokerState& state) : state_{state}, news_{state.world}, gate_{state.world} {}
 
 void DirectoryReporter::start() {
   several_ = state_.logs->dirs().size() > 1;
-  if (!several_) return;
   everything_is_news();
   auto inside = gate_.enter();
   if (!inside) return;
@@ -65,10 +55,9 @@ void DirectoryReporter::stop() {
 }
 
 void DirectoryReporter::metadata_changed(const raft::MetadataDelta& change) {
-  if (!several_) return;
   if (change.all) everything_is_news();
-  topics_.insert(change.topics.begin(), change.topics.end());
-  news_.notify_all();
+  if (several_) topics_.insert(change.topics.begin(), change.topics.end());
+  if (!topics_.empty()) news_.notify_all();
 }
 
 void DirectoryReporter::everything_is_news() {
@@ -99,8 +88,9 @@ Request DirectoryReporter::next_request(std::set<std::string>& topics) {
     for (std::size_t i = 0; i < topic->partitions.size() && count < replicas_per_request_max; ++i) {
       const auto index = static_cast<std::int32_t>(i);
       const PartitionRef& partition = state_.partitions->find(topic->id, index);
-      const auto known = known_directory(topic->partitions[i], state_.config.node_id);
+      const auto known = topic->partitions[i].directory_of(state_.config.node_id);
       if (partition == nullptr || !known || partition->directory().is_zero() || partition->directory() == *known) continue;
+      if (known->is_zero() && !several_) continue;
       places[partition->directory()][topic->id].push_back(index);
       ++count;
     }

@@ -1,7 +1,9 @@
-// What the controller is told of this broker's log directories (KIP-858): in which of them each replica stands, where there are
-// several; and which have failed, so that others lead what stood there.
+// What the controller is told of this broker's log directories (KIP-858): in which of them each replica stands, and which have
+// failed, so that others lead what stood there.
 //
-// One fiber. A topic is looked at when metadata brought it, and again until the controller knows of each replica here. Of a
+// One fiber. A topic is looked at when metadata brought it, and again until the controller knows of each replica here. Where
+// there is one directory, the controller knows by itself where a new replica stands, and looking once is enough: the directory
+// may be another than the one before, which the controller takes for lost, and whose replicas it lets nobody lead. Of a
 // directory that has failed the heartbeats tell; a replica there that the controller had not heard of is told all the same.
 #pragma once
 

@@ -66,7 +66,7 @@ void alter(const DecisionContext& context, PartitionKey key, const ElectionRules
   const PartitionImage& partition = *image.find(key);
   std::vector<NodeId> isr;
   for (const auto& member : members(wanted)) isr.emplace_back(member.broker_id);
-  PartitionChange change{image, key, rules.min_isr(), [&](NodeId node) { return image.is_active(node); }};
+  PartitionChange change{image, key, rules.min_isr()};
   change.isr(std::move(isr)).recovery(static_cast<LeaderRecovery>(wanted.leader_recovery_state)).elect(rules.election());
   auto record = change.build();
   if (!record) return tell(partition, answer);

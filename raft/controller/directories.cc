@@ -22,10 +22,11 @@ struct Place {
 void assign(const DecisionContext& context, PartitionKey key, ElectionRules& rules, const Place& place, Records& records) {
   const MetadataImage& image = context.image;
   rules.look_up(key.topic);
-  PartitionChange change{image, key, rules.min_isr(),
-                         [&](NodeId node) { return image.is_active(node) && (place.online || node != place.broker); }};
+  PartitionChange change{image, key, rules.min_isr()};
   change.directory(place.broker, place.directory);
-  if (!place.online) change.isr(without(image.find(key)->in_sync_replicas, place.broker)).elect(rules.election());
+  if (!place.online) {
+    change.isr(without(image.find(key)->in_sync_replicas, place.broker)).not_led_by(place.broker).elect(rules.election());
+  }
   if (auto record = change.build()) records.emplace_back(std::move(*record));
 }
 

@@ -14,8 +14,7 @@ using Result = protocol::ElectLeadersResponse::ReplicaElectionResult;
 
 std::optional<protocol::PartitionChangeRecord> elect(const DecisionContext& context, PartitionKey key, std::size_t min_isr,
                                                      Election election) {
-  const MetadataImage& image = context.image;
-  PartitionChange change{image, key, min_isr, [&](NodeId node) { return image.is_active(node); }};
+  PartitionChange change{context.image, key, min_isr};
   return change.elect(election).build();
 }
 

@@ -7,14 +7,6 @@
 namespace squall::raft {
 namespace {
 
-// The directory that `broker`'s replica of a partition stands in; zero if that is not known.
-Uuid directory_of(const PartitionImage& partition, NodeId broker) {
-  const auto at = std::ranges::find(partition.replicas, broker);
-  const auto index = static_cast<std::size_t>(at - partition.replicas.begin());
-  const bool known = at != partition.replicas.end() && index < partition.directories.size();
-  return known ? partition.directories[index] : Uuid{};
-}
-
 template <class Wanted>
 void leave(const DecisionContext& context, PartitionRole role, NodeId broker, bool unclean, Wanted wanted, Records& records) {
   const MetadataImage& image = context.image;
@@ -23,8 +15,8 @@ void leave(const DecisionContext& context, PartitionRole role, NodeId broker, bo
     const PartitionImage& partition = *image.find(key);
     if (!wanted(partition)) return;
     rules.look_up(key.topic);
-    PartitionChange change{image, key, rules.min_isr(), [&](NodeId node) { return node != broker && image.is_active(node); }};
-    change.isr(without(partition.in_sync_replicas, broker)).elect(rules.election());
+    PartitionChange change{image, key, rules.min_isr()};
+    change.isr(without(partition.in_sync_replicas, broker)).not_led_by(broker).elect(rules.election());
     if (unclean) change.unclean_shutdown_of(broker);
     if (auto record = change.build()) records.emplace_back(std::move(*record));
   });
@@ -50,7 +42,7 @@ void remove_from_in_sync(const DecisionContext& context, NodeId broker, Records&
 void remove_from_in_sync(const DecisionContext& context, NodeId broker, const std::vector<Uuid>& directories,
                          Records& records) {
   const auto failed = [&](const PartitionImage& partition) {
-    const Uuid directory = directory_of(partition, broker);
+    const Uuid directory = partition.directory_of(broker).value_or(Uuid{});
     return !directory.is_zero() && std::ranges::find(directories, directory) != directories.end();
   };
   leave(context, PartitionRole::in_sync, broker, false, failed, records);
@@ -66,8 +58,8 @@ void offer_leadership(const DecisionContext& context, NodeId broker, Records& re
   ElectionRules rules{image, context.schema};
   image.index.for_each(PartitionRole::leads, no_node, [&](PartitionKey key) {
     rules.look_up(key.topic);
-    PartitionChange change{image, key, rules.min_isr(), [&](NodeId node) { return node == broker || image.is_active(node); }};
-    if (auto record = change.elect(rules.election()).build()) records.emplace_back(std::move(*record));
+    PartitionChange change{image, key, rules.min_isr()};
+    if (auto record = change.may_be_led_by(broker).elect(rules.election()).build()) records.emplace_back(std::move(*record));
   });
 }
 

@@ -49,12 +49,11 @@ PartitionImage changed_by(const PartitionImage& partition, const protocol::Parti
   return changed;
 }
 
-PartitionChange::PartitionChange(const MetadataImage& image, PartitionKey key, std::size_t min_isr, Acceptable acceptable)
+PartitionChange::PartitionChange(const MetadataImage& image, PartitionKey key, std::size_t min_isr)
     : image_{image},
       now_{*image.find(key)},
       key_{key},
       min_isr_{std::min(min_isr, now_.replicas.size())},
-      acceptable_{std::move(acceptable)},
       version_{MetadataVersion::of(image)},
       elr_enabled_{elr_enabled(image)},
       isr_{nodes_of(now_.in_sync_replicas)},
@@ -92,15 +91,21 @@ void PartitionChange::populate_eligible() {
   std::ranges::sort(eligible_);
 }
 
+bool PartitionChange::can_serve(NodeId node) const {
+  const BrokerImage* broker = image_.brokers.get(node);
+  if (broker == nullptr || node == going_ || (node != coming_ && !broker->is_active())) return false;
+  return broker->has_online(node == placed_ ? directory_ : now_.directory_of(node).value_or(Uuid{}));
+}
+
 bool PartitionChange::may_lead(NodeId node) const {
-  return (has(isr_, node) || (isr_.empty() && has(eligible_, node))) && acceptable_(node);
+  return (has(isr_, node) || (isr_.empty() && has(eligible_, node))) && can_serve(node);
 }
 
 bool PartitionChange::may_elect_last_known() const {
   if (!elr_enabled_ || !eligible_.empty() || !isr_.empty()) return false;
   if (now_.last_known_leaders.size() != 1) return false;
   const NodeId last = now_.last_known_leaders.front();
-  return has(replicas_, last) && acceptable_(last);
+  return has(replicas_, last) && can_serve(last);
 }
 
 PartitionChange::Elected PartitionChange::elected() const {
@@ -110,7 +115,7 @@ PartitionChange::Elected PartitionChange::elected() const {
   if (online != replicas_.end()) return {*online, false};
   if (may_elect_last_known()) return {now_.last_known_leaders.front(), true};
   if (election_ == Election::unclean) {
-    const auto anybody = std::ranges::find_if(replicas_, acceptable_);
+    const auto anybody = std::ranges::find_if(replicas_, [&](NodeId node) { return can_serve(node); });
     if (anybody != replicas_.end()) return {*anybody, true};
   }
   return {};
@@ -159,11 +164,8 @@ void PartitionChange::note_last_known_leader(protocol::PartitionChangeRecord& re
 std::vector<Uuid> PartitionChange::directories() const {
   std::vector<Uuid> directories;
   for (const NodeId node : replicas_) {
-    const auto at = std::ranges::find(now_.replicas, node);
-    const auto index = static_cast<std::size_t>(at - now_.replicas.begin());
-    const bool kept = at != now_.replicas.end() && index < now_.directories.size();
-    const Uuid before = kept ? now_.directories[index] : default_directory(image_, node);
-    directories.push_back(node == placed_ ? directory_ : before);
+    const auto kept = now_.directories.empty() ? std::nullopt : now_.directory_of(node);
+    directories.push_back(node == placed_ ? directory_ : kept.value_or(default_directory(image_, node)));
   }
   return directories;
 }

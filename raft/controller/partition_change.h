@@ -7,11 +7,13 @@
 //  3. the last known leader, if ISR and ELR are empty and it is active (KIP-966; never a fenced one, KAFKA-19522)
 //  4. if unclean elections are wanted, the first active replica: the ISR becomes it alone, and it is RECOVERING
 //
+// Who may lead is active, and has its replica in a directory that is online (KIP-858): a broker that has lost one of several
+// stays unfenced, and may still be in the ISR as its last member, or in the ELR.
+//
 // A reassignment is complete when all replicas that are to stay are in the ISR (KAFKA-15665).
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <vector>
 
@@ -29,10 +31,20 @@ enum class Election : std::uint8_t {
 class PartitionChange {
  public:
   using Nodes = std::vector<NodeId>;
-  using Acceptable = std::function<bool(NodeId)>;
 
-  // `acceptable` says who may lead. `min_isr` is the topic's effective min.insync.replicas.
-  PartitionChange(const MetadataImage& image, PartitionKey key, std::size_t min_isr, Acceptable acceptable);
+  // `min_isr` is the topic's effective min.insync.replicas.
+  PartitionChange(const MetadataImage& image, PartitionKey key, std::size_t min_isr);
+
+  // `broker` is going: it may not lead any more.
+  PartitionChange& not_led_by(NodeId broker) {
+    going_ = broker;
+    return *this;
+  }
+  // `broker` is coming: it may lead, though the image does not call it active yet.
+  PartitionChange& may_be_led_by(NodeId broker) {
+    coming_ = broker;
+    return *this;
+  }
 
   PartitionChange& elect(Election election) {
     election_ = election;
@@ -81,6 +93,7 @@ class PartitionChange {
 
   void complete_reassignment();
   void populate_eligible();
+  [[nodiscard]] bool can_serve(NodeId node) const;
   [[nodiscard]] bool may_lead(NodeId node) const;
   [[nodiscard]] bool may_elect_last_known() const;
   [[nodiscard]] Elected elected() const;
@@ -94,7 +107,6 @@ class PartitionChange {
   const PartitionImage& now_;
   PartitionKey key_;
   std::size_t min_isr_;
-  Acceptable acceptable_;
   MetadataVersion version_;
   bool elr_enabled_;
   Election election_ = Election::online;
@@ -104,6 +116,8 @@ class PartitionChange {
   Nodes removing_;
   Nodes eligible_;
   LeaderRecovery recovery_;
+  NodeId going_ = no_node;
+  NodeId coming_ = no_node;
   NodeId unclean_shutdown_ = no_node;
   NodeId placed_ = no_node;
   Uuid directory_;

@@ -46,8 +46,7 @@ Verdict cancel(const DecisionContext& context, const TopicImage& topic, Partitio
                                "election.",
                                topic.name, key.partition)};
   }
-  PartitionChange change{image, key, min_in_sync_replicas(context.schema, image, topic.name),
-                         [&](NodeId node) { return image.is_active(node); }};
+  PartitionChange change{image, key, min_in_sync_replicas(context.schema, image, topic.name)};
   change.replicas(std::move(replicas)).isr(std::move(isr)).adding({}).removing({});
   auto record = change.elect(unclean ? Election::unclean : Election::online).build();
   if (record && unclean && (!record->isr || record->isr->empty())) {
@@ -93,8 +92,7 @@ Verdict move(const DecisionContext& context, const TopicImage& topic, PartitionK
   std::ranges::copy(removing, std::back_inserter(replicas));
   std::ranges::sort(adding);
   std::ranges::sort(removing);
-  PartitionChange change{image, key, min_in_sync_replicas(context.schema, image, topic.name),
-                         [&](NodeId node) { return image.is_active(node); }};
+  PartitionChange change{image, key, min_in_sync_replicas(context.schema, image, topic.name)};
   change.replicas(std::move(replicas)).isr(std::move(isr)).adding(std::move(adding)).removing(std::move(removing));
   if (auto record = change.build()) records.emplace_back(std::move(*record));
   return std::nullopt;

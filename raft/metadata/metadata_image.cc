@@ -1,6 +1,19 @@
 #include "raft/metadata/metadata_image.h"
 
+#include <algorithm>
+
 namespace squall::raft {
+
+std::optional<Uuid> PartitionImage::directory_of(NodeId broker) const {
+  const auto at = std::ranges::find(replicas, broker);
+  if (at == replicas.end()) return std::nullopt;
+  const auto index = static_cast<std::size_t>(at - replicas.begin());
+  return index < directories.size() ? directories[index] : Uuid{};
+}
+
+bool BrokerImage::has_online(Uuid directory) const {
+  return directory.is_zero() || log_dirs.empty() || std::ranges::find(log_dirs, directory) != log_dirs.end();
+}
 
 MetadataImage::Topic MetadataImage::find(std::string_view name) const {
   const Topic* topic = topics.get(name);

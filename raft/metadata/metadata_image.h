@@ -47,6 +47,8 @@ struct PartitionImage {
 
   [[nodiscard]] bool is_reassigning() const { return !removing_replicas.empty() || !adding_replicas.empty(); }
   [[nodiscard]] bool has_preferred_leader() const { return !replicas.empty() && leader == replicas.front(); }
+  // In which of its directories `broker` has its replica: zero if that is not known; nothing if it has none.
+  [[nodiscard]] std::optional<Uuid> directory_of(NodeId broker) const;
   bool operator==(const PartitionImage&) const = default;
 };
 
@@ -96,6 +98,9 @@ struct BrokerImage {
 
   // May lead and be in sync (KIP-841).
   [[nodiscard]] bool is_active() const { return !fenced && !in_controlled_shutdown; }
+  // Whether what stands in `directory` can be served (KIP-858). Zero is one that is not known; a broker that registered before
+  // there were directories has told of none.
+  [[nodiscard]] bool has_online(Uuid directory) const;
   bool operator==(const BrokerImage&) const = default;
 };
 

@@ -323,51 +323,25 @@ TEST(Unregistration, RemovesTheBrokerFromAllItIsIn) {
   EXPECT_EQ(code(cluster.submit(request).error_code), ErrorCode::broker_id_not_registered);
 }
 
-TEST(Directories, AFailedOneTakesItsReplicasOutOfTheIsr) {
-  Cluster cluster;
-  cluster.start_brokers(2);
+void register_with_directories(Cluster& cluster, std::vector<Uuid> directories, std::uint64_t incarnation) {
   protocol::BrokerRegistrationRequest request;
   request.broker_id = 2;
   request.cluster_id = test_cluster;
-  request.incarnation_id = Uuid{9, 9};
+  request.incarnation_id = Uuid{9, incarnation};
   request.listeners.push_back({.name = "PLAINTEXT", .host = "b", .port = 1, .security_protocol = 0});
   request.features.push_back({.name = "metadata.version", .min_supported_version = 7, .max_supported_version = 29});
-  request.log_dirs = {Uuid{600, 1}, Uuid{600, 2}};
-  cluster.submit(request);
+  request.features.push_back(
+      {.name = "eligible.leader.replicas.version", .min_supported_version = 0, .max_supported_version = 1});
+  request.log_dirs = std::move(directories);
+  request.previous_broker_epoch = cluster.epoch_of(2);
+  ASSERT_EQ(code(cluster.submit(request).error_code), ErrorCode::none);
   cluster.heartbeat(2);
-  cluster.create("t", {{2, 0}, {2, 1}});
-  // The broker placed them: one in each directory.
-  for (std::int32_t i = 0; i < 2; ++i) {
-    protocol::PartitionChangeRecord placed;
-    placed.topic_id = cluster.id_of("t");
-    placed.partition_id = i;
-    placed.directories = {{Uuid{600, static_cast<std::uint64_t>(i) + 1}, Uuid{500, static_cast<std::uint64_t>(i)}}};
-    cluster.controller.resign();
-    cluster.take({placed});
-    cluster.take(cluster.controller.become_active(LeaderEpoch{2}, cluster.now));
-  }
-  protocol::BrokerHeartbeatRequest beat;
-  beat.broker_id = 2;
-  beat.broker_epoch = cluster.epoch_of(2);
-  beat.current_metadata_offset = cluster.controller.image()->end_offset.value();
-  beat.offline_log_dirs = {Uuid{600, 1}};
-  cluster.submit(beat);
-  EXPECT_EQ(told(cluster.partition("t", 0)), "leader 0 isr[0] replicas[2,0]");
-  EXPECT_EQ(told(cluster.partition("t", 1)), "leader 2 isr[2,1] replicas[2,1]");
 }
 
 // Broker 2 registers with two directories; "t" has a partition on it and 0, and one on it and 1.
 void start_with_two_directories(Cluster& cluster) {
   cluster.start_brokers(2);
-  protocol::BrokerRegistrationRequest request;
-  request.broker_id = 2;
-  request.cluster_id = test_cluster;
-  request.incarnation_id = Uuid{9, 9};
-  request.listeners.push_back({.name = "PLAINTEXT", .host = "b", .port = 1, .security_protocol = 0});
-  request.features.push_back({.name = "metadata.version", .min_supported_version = 7, .max_supported_version = 29});
-  request.log_dirs = {Uuid{600, 1}, Uuid{600, 2}};
-  cluster.submit(request);
-  cluster.heartbeat(2);
+  register_with_directories(cluster, {Uuid{600, 1}, Uuid{600, 2}}, 9);
   cluster.create("t", {{2, 0}, {2, 1}});
 }
 
@@ -387,6 +361,31 @@ ErrorCode answered(Cluster& cluster, const protocol::AssignReplicasToDirsRequest
   return code(cluster.submit(request).directories.at(0).topics.at(0).partitions.at(0).error_code);
 }
 
+// A heartbeat of broker 2 says that one of its directories has failed.
+void tell_failed(Cluster& cluster) {
+  protocol::BrokerHeartbeatRequest beat;
+  beat.broker_id = 2;
+  beat.broker_epoch = cluster.epoch_of(2);
+  beat.current_metadata_offset = cluster.controller.image()->end_offset.value();
+  beat.offline_log_dirs = {Uuid{600, 1}};
+  cluster.submit(beat);
+}
+
+// Partition 0 of the topic, on brokers 2 and 0, stands in that directory.
+void lose_directory(Cluster& cluster, const std::string& topic = "t") {
+  ASSERT_EQ(answered(cluster, assign(cluster, Uuid{600, 1}, cluster.id_of(topic), 0)), ErrorCode::none);
+  tell_failed(cluster);
+}
+
+TEST(Directories, AFailedOneTakesItsReplicasOutOfTheIsr) {
+  Cluster cluster;
+  start_with_two_directories(cluster);
+  ASSERT_EQ(answered(cluster, assign(cluster, Uuid{600, 2}, cluster.id_of("t"), 1)), ErrorCode::none);
+  lose_directory(cluster);
+  EXPECT_EQ(told(cluster.partition("t", 0)), "leader 0 isr[0] replicas[2,0]");
+  EXPECT_EQ(told(cluster.partition("t", 1)), "leader 2 isr[2,1] replicas[2,1]");
+}
+
 TEST(Directories, ABrokerTellsInWhichOfThemItsReplicasStand) {
   Cluster cluster;
   start_with_two_directories(cluster);
@@ -403,15 +402,76 @@ TEST(Directories, ABrokerTellsInWhichOfThemItsReplicasStand) {
 TEST(Directories, AReplicaSaidToBeInOneThatFailedLeavesTheIsr) {
   Cluster cluster;
   start_with_two_directories(cluster);
-  protocol::BrokerHeartbeatRequest beat;
-  beat.broker_id = 2;
-  beat.broker_epoch = cluster.epoch_of(2);
-  beat.current_metadata_offset = cluster.controller.image()->end_offset.value();
-  beat.offline_log_dirs = {Uuid{600, 1}};
-  cluster.submit(beat);
+  tell_failed(cluster);
   EXPECT_EQ(told(cluster.partition("t", 0)), "leader 2 isr[2,0] replicas[2,0]") << "nobody knows where it stands";
   EXPECT_EQ(answered(cluster, assign(cluster, Uuid{600, 1}, cluster.id_of("t"), 0)), ErrorCode::none);
   EXPECT_EQ(told(cluster.partition("t", 0)), "leader 0 isr[0] replicas[2,0]");
+}
+
+// Its directory is named again, or it is another one: broker 2 comes back with `directories`.
+void come_back(Cluster& cluster, std::vector<Uuid> directories) {
+  cluster.fence(2);
+  cluster.pass(std::chrono::seconds{9});  // its session is over
+  register_with_directories(cluster, std::move(directories), 10);
+}
+
+TEST(Directories, NobodyIsMadeLeaderOfWhatStandsInOneThatFailed) {
+  struct Case {
+    std::string_view title;
+    ConfigValues configs;
+    std::string_view after;  // nobody else is alive
+  };
+  const std::vector<Case> cases{
+      {"the last one in the ISR", {}, "leader -1 isr[2] replicas[2,0]"},
+      {"where anybody may lead", {{"unclean.leader.election.enable", "true"}}, "leader -1 isr[2] replicas[2,0]"},
+  };
+  for (const Case& one : cases) {
+    Cluster cluster;
+    start_with_two_directories(cluster);
+    cluster.create("u", {{2, 0}}, one.configs);
+    cluster.fence(0);
+    ASSERT_EQ(told(cluster.partition("u")), "leader 2 isr[2] replicas[2,0]");
+    lose_directory(cluster, "u");
+    EXPECT_EQ(told(cluster.partition("u")), one.after) << one.title;
+    cluster.pass(std::chrono::seconds{301});
+    cluster.heartbeat(1);
+    cluster.heartbeat(2);
+    cluster.tick();
+    EXPECT_EQ(told(cluster.partition("u")), one.after) << one.title << ": it is still unfenced, and elections are held";
+    cluster.heartbeat(0);
+    const bool anybody = !one.configs.empty();
+    EXPECT_EQ(told(cluster.partition("u")), anybody ? "leader 0 isr[0] replicas[2,0] recovering" : one.after) << one.title;
+  }
+}
+
+TEST(Directories, AnEligibleReplicaInOneThatFailedIsNotElected) {
+  Cluster cluster{elr_features};
+  start_with_two_directories(cluster);
+  cluster.create("u", {{2, 0}}, {{"min.insync.replicas", "2"}});
+  lose_directory(cluster, "u");
+  ASSERT_EQ(told(cluster.partition("u")), "leader 0 isr[0] elr[2] replicas[2,0]");
+  cluster.fence(0);
+  EXPECT_EQ(told(cluster.partition("u")), "leader -1 elr[0,2] last[0] replicas[2,0]");
+  cluster.heartbeat(0);
+  EXPECT_EQ(told(cluster.partition("u")), "leader 0 isr[0] elr[2] replicas[2,0]");
+}
+
+TEST(Directories, AReplicaLeadsAgainWhenItsDirectoryIsBackOrItIsSaidToBeInAnother) {
+  Cluster cluster;
+  start_with_two_directories(cluster);
+  cluster.fence(0);
+  lose_directory(cluster);
+  ASSERT_EQ(told(cluster.partition("t", 0)), "leader -1 isr[2] replicas[2,0]");
+  come_back(cluster, {Uuid{600, 2}, Uuid{600, 3}});
+  EXPECT_EQ(told(cluster.partition("t", 0)), "leader -1 isr[2] replicas[2,0]") << "it is not known where it stands now";
+  EXPECT_EQ(answered(cluster, assign(cluster, Uuid{600, 3}, cluster.id_of("t"), 0)), ErrorCode::none);
+  EXPECT_EQ(told(cluster.partition("t", 0)), "leader 2 isr[2] replicas[2,0]");
+  Cluster other;
+  start_with_two_directories(other);
+  other.fence(0);
+  lose_directory(other);
+  come_back(other, {Uuid{600, 1}, Uuid{600, 2}});
+  EXPECT_EQ(told(other.partition("t", 0)), "leader 2 isr[2] replicas[2,0]");
 }
 
 TEST(Directories, AnAssignmentOfWhatABrokerDoesNotHoldIsRefused) {

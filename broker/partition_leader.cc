@@ -54,9 +54,9 @@ void Partition::carry_out(const LeaderEffects& effects) {
 
 std::optional<ErrorCode> Partition::outcome(std::uint64_t leadership, Offset end) const {
   if (leadership != leaderships_ended_ || !online()) return ErrorCode::request_timed_out;
-  if (high_watermark() < end) return std::nullopt;
-  const bool kept = alone_ || core_.leader() == nullptr || !core_.leader()->under_min_in_sync();
-  return kept ? ErrorCode::none : ErrorCode::not_enough_replicas_after_append;
+  const LeaderState* leader = core_.leader();
+  if (!alone_ && leader != nullptr) return leader->outcome(end);
+  return high_watermark() < end ? std::nullopt : std::optional{ErrorCode::none};
 }
 
 std::expected<void, ErrorCode> Partition::delete_records_before(Offset offset) {

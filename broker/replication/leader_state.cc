@@ -68,13 +68,6 @@ void LeaderState::assign(const PartitionRegistration& registration) {
   followers_ = std::move(followers);
 }
 
-std::vector<ProduceDone> LeaderState::end() {
-  std::vector<ProduceDone> done;
-  waits_.fail_all(ErrorCode::not_leader_or_follower, done);
-  drop_pending();
-  return done;
-}
-
 ErrorCode LeaderState::admit_produce(std::int16_t acks) const {
   return acks == -1 && under_min_in_sync() ? ErrorCode::not_enough_replicas : ErrorCode::none;
 }

@@ -19,7 +19,6 @@
 
 #include "base/time.h"
 #include "base/types.h"
-#include "broker/replication/produce_waits.h"
 #include "broker/replication/replica_progress.h"
 #include "broker/replication/types.h"
 #include "protocol/error_code.h"
@@ -70,11 +69,6 @@ struct AlterPartitionAnswered {
   std::vector<NodeId> in_sync;
   RecoveryState recovery = RecoveryState::recovered;
 };
-struct ProduceAppended {
-  LeaderEpoch leader_epoch = no_epoch;  // under which it was appended
-  ProduceWaiter waiter;
-  Offset required;  // see ProduceWaits::add
-};
 struct BrokersChanged {
   std::shared_ptr<const BrokerDirectory> brokers;
 };
@@ -97,7 +91,6 @@ struct Tick {};  // at next_deadline
 struct LeaderEffects {
   // The high watermark rose to this: the log is told, and fetches that wait for it are woken.
   std::optional<Offset> high_watermark;
-  std::vector<ProduceDone> produce_done;
   std::optional<AlterPartitionAsk> ask;
   // Of a ReplicaFetched that came too late to count: what the follower is answered.
   protocol::ErrorCode error = protocol::ErrorCode::none;
@@ -122,23 +115,22 @@ class LeaderState {
   void know(std::shared_ptr<const BrokerDirectory> brokers) { brokers_ = std::move(brokers); }
   // min.insync.replicas has changed.
   [[nodiscard]] LeaderEffects hold_to(Instant now, std::int32_t min_in_sync);
-  // The leadership ends: all that wait fail with NOT_LEADER_OR_FOLLOWER.
-  [[nodiscard]] std::vector<ProduceDone> end();
 
   // ---- events ----
   [[nodiscard]] LeaderEffects step(Instant now, const LocalLogMoved& event);
   [[nodiscard]] LeaderEffects step(Instant now, const ReplicaFetched& event);
   [[nodiscard]] LeaderEffects step(Instant now, const AlterPartitionAnswered& event);
-  [[nodiscard]] LeaderEffects step(Instant now, const ProduceAppended& event);
   [[nodiscard]] LeaderEffects step(Instant now, const BrokersChanged& event);
   [[nodiscard]] LeaderEffects step(Instant now, const IsrCheck& event);
   [[nodiscard]] LeaderEffects step(Instant now, const Tick& event);
-  // A waiting produce request gave up. False if it had been answered.
-  bool forget(ProduceWaiter waiter) { return waits_.forget(waiter); }
 
   // ---- questions ----
   // Whether a produce request may be appended: NOT_ENOUGH_REPLICAS if it wants all and the committed ISR is too small.
   [[nodiscard]] protocol::ErrorCode admit_produce(std::int16_t acks) const;
+  // What became of an append of acks=all that ended at `end` under this leadership; empty: it is not known yet. It is committed
+  // when the high watermark has reached its end; but if the ISR has become too small since, the promise was not kept:
+  // NOT_ENOUGH_REPLICAS_AFTER_APPEND.
+  [[nodiscard]] std::optional<protocol::ErrorCode> outcome(Offset end) const;
   // Whether a follower's fetch may be read. `leader_epoch` is no_epoch if the request did not state one (KIP-320).
   [[nodiscard]] protocol::ErrorCode admit_fetch(NodeId replica, LeaderEpoch leader_epoch, BrokerEpoch broker_epoch) const;
   // Whether a follower tells the high watermark that it knows (Fetch v18), to hear of a higher one at once (KIP-1166). The
@@ -168,7 +160,6 @@ class LeaderState {
   [[nodiscard]] bool under_min_in_sync() const;
   // Registered, not fenced, not shutting down, and in the life in which it fetches (KIP-841, KIP-903).
   [[nodiscard]] bool may_join(const ReplicaProgress& replica) const;
-  [[nodiscard]] std::size_t waiting() const { return waits_.size(); }
   void check_invariants() const;
 
  private:
@@ -214,7 +205,6 @@ class LeaderState {
   std::optional<Instant> retry_at_;
   Instant expand_not_before_{};  // the controller knows better than we do who may join: our metadata is behind
   std::uint32_t serial_ = 0;
-  ProduceWaits waits_;
 };
 
 }  // namespace squall::broker

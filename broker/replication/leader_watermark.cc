@@ -1,4 +1,4 @@
-// What is committed: appends, fetches, the high watermark, and the requests that wait for it.
+// What is committed: appends, fetches, the high watermark, and what it means for who waits for it.
 #include <algorithm>
 
 #include "base/assert.h"
@@ -23,7 +23,6 @@ void LeaderState::advance(Instant now, LeaderEffects& effects) {
     high_watermark_ = committed;
     effects.high_watermark = committed;
   }
-  waits_.complete(high_watermark_, ErrorCode::none, effects.produce_done);
 }
 
 // Two completions may overtake each other: the ends of a leader's log only rise.
@@ -59,18 +58,9 @@ LeaderEffects LeaderState::step(Instant now, const ReplicaFetched& event) {
   return effects;
 }
 
-LeaderEffects LeaderState::step(Instant, const ProduceAppended& event) {
-  LeaderEffects effects;
-  if (!is_of_this_log(event.leader_epoch)) {
-    effects.produce_done.push_back({event.waiter, ErrorCode::not_leader_or_follower});
-  } else if (event.required > high_watermark_) {
-    waits_.add(event.waiter, event.required);
-  } else {
-    // Committed already; but if the ISR has become too small since, the promise of acks=all was not kept.
-    const ErrorCode error = under_min_in_sync() ? ErrorCode::not_enough_replicas_after_append : ErrorCode::none;
-    effects.produce_done.push_back({event.waiter, error});
-  }
-  return effects;
+std::optional<ErrorCode> LeaderState::outcome(Offset end) const {
+  if (high_watermark_ < end) return std::nullopt;
+  return under_min_in_sync() ? ErrorCode::not_enough_replicas_after_append : ErrorCode::none;
 }
 
 }  // namespace squall::broker

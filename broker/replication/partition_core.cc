@@ -58,14 +58,12 @@ void PartitionCore::lead(Instant now, const MetadataChanged& event, bool new_epo
 
 void PartitionCore::follow(Instant now, const MetadataChanged& event, bool new_epoch, PartitionEffects& effects) {
   if (!new_epoch) return;
-  if (LeaderState* leading = leader()) effects.leader.produce_done = leading->end();
   if (follower() == nullptr) role_.emplace<FollowerState>(config_);
   effects.role = RoleChange::became_follower;
   effects.follower = follower()->follow(now, event.registration.leader, event.registration.leader_epoch, event.log);
 }
 
 void PartitionCore::leave(PartitionEffects& effects) {
-  if (LeaderState* leading = leader()) effects.leader.produce_done = leading->end();
   if (!std::holds_alternative<std::monostate>(role_)) effects.role = RoleChange::left;
   role_.emplace<std::monostate>();
 }

@@ -7,11 +7,7 @@ namespace {
 
 using protocol::ErrorCode;
 
-struct LeaderWatermark : LeaderFixture {
-  LeaderEffects produce(std::uint64_t waiter, std::int64_t required) {
-    return leader().step(at_ms(0), ProduceAppended{leader().leader_epoch(), ProduceWaiter{waiter}, Offset{required}});
-  }
-};
+struct LeaderWatermark : LeaderFixture {};
 
 TEST_F(LeaderWatermark, IsTheLowestEndOfTheIsr) {
   (void)metadata();
@@ -140,18 +136,15 @@ TEST_F(LeaderWatermark, MinInSyncReplicasIsNoMoreThanThereAreReplicas) {
   EXPECT_EQ(leader().admit_produce(-1), ErrorCode::none);
 }
 
-TEST_F(LeaderWatermark, AcksAllIsAnsweredInTheOrderOfOffsets) {
+TEST_F(LeaderWatermark, AcksAllIsAnsweredWhenAllInSyncHaveIt) {
   (void)metadata();
   (void)append_to(10);
-  EXPECT_TRUE(produce(1, 4).produce_done.empty());
-  EXPECT_TRUE(produce(3, 9).produce_done.empty());
-  EXPECT_TRUE(produce(2, 6).produce_done.empty());
+  EXPECT_EQ(leader().outcome(Offset{4}), std::nullopt);
   (void)fetch(2, 10);
-  EXPECT_EQ(fetch(3, 7).produce_done, (std::vector<ProduceDone>{{ProduceWaiter{1}}, {ProduceWaiter{2}}}));
-  EXPECT_TRUE(leader().forget(ProduceWaiter{3})) << "its time ran out";
-  EXPECT_FALSE(leader().forget(ProduceWaiter{3}));
-  EXPECT_TRUE(fetch(3, 10).produce_done.empty());
-  EXPECT_EQ(produce(4, 10).produce_done, (std::vector<ProduceDone>{{ProduceWaiter{4}}})) << "committed already";
+  EXPECT_EQ(leader().outcome(Offset{4}), std::nullopt) << "3 has not fetched";
+  (void)fetch(3, 7);
+  EXPECT_EQ(leader().outcome(Offset{7}), ErrorCode::none);
+  EXPECT_EQ(leader().outcome(Offset{8}), std::nullopt);
 }
 
 TEST_F(LeaderWatermark, TooFewReplicasAfterTheAppendIsSaid) {
@@ -163,22 +156,19 @@ TEST_F(LeaderWatermark, TooFewReplicasAfterTheAppendIsSaid) {
   registration.in_sync = nodes({1});
   registration.partition_epoch = PartitionEpoch{8};
   (void)metadata();
-  EXPECT_EQ(produce(1, 10).produce_done,
-            (std::vector<ProduceDone>{{ProduceWaiter{1}, ErrorCode::not_enough_replicas_after_append}}));
+  EXPECT_EQ(leader().outcome(Offset{10}), ErrorCode::not_enough_replicas_after_append);
 }
 
-TEST_F(LeaderWatermark, WaitersFailWhenTheLeadershipIsLostAndOnlyThen) {
+TEST_F(LeaderWatermark, WhatWasAppendedBeforeItWasElectedAgainIsStillAnswered) {
   (void)metadata();
   (void)append_to(10);
-  (void)produce(1, 10);
   registration.leader_epoch = LeaderEpoch{6};
   registration.partition_epoch = PartitionEpoch{8};
-  EXPECT_TRUE(metadata().leader.produce_done.empty()) << "elected again";
-  EXPECT_EQ(leader().waiting(), 1U);
-  registration.leader = NodeId{2};
-  registration.leader_epoch = LeaderEpoch{7};
-  registration.partition_epoch = PartitionEpoch{9};
-  EXPECT_EQ(metadata().leader.produce_done, (std::vector<ProduceDone>{{ProduceWaiter{1}, ErrorCode::not_leader_or_follower}}));
+  (void)metadata();
+  EXPECT_EQ(leader().outcome(Offset{10}), std::nullopt);
+  (void)fetch(2, 10);
+  (void)fetch(3, 10);
+  EXPECT_EQ(leader().outcome(Offset{10}), ErrorCode::none);
 }
 
 TEST_F(LeaderWatermark, ASyncThatBeganBeforeTheLeaderWasElectedAgainStillCounts) {
@@ -191,21 +181,6 @@ TEST_F(LeaderWatermark, ASyncThatBeganBeforeTheLeaderWasElectedAgainStillCounts)
   (void)metadata();
   log.policy_end = Offset{10};
   EXPECT_EQ(leader().step(at_ms(0), LocalLogMoved{LeaderEpoch{5}, log}).high_watermark, Offset{10});
-}
-
-TEST_F(LeaderWatermark, AnAppendOfALeadershipThatWasLostIsNotAcknowledged) {
-  (void)metadata();
-  (void)append_to(10);
-  for (const std::int32_t id : {2, 1}) {  // 2 led, and had us cut what we had appended
-    registration.leader = NodeId{id};
-    ++registration.leader_epoch;
-    ++registration.partition_epoch;
-    (void)metadata();
-  }
-  (void)fetch(2, 10);
-  (void)fetch(3, 10);
-  EXPECT_EQ(leader().step(at_ms(0), ProduceAppended{LeaderEpoch{5}, ProduceWaiter{1}, Offset{10}}).produce_done,
-            (std::vector<ProduceDone>{{ProduceWaiter{1}, ErrorCode::not_leader_or_follower}}));
 }
 
 // KIP-1166

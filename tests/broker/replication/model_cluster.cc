@@ -64,7 +64,7 @@ bool Cluster::would_take_last_copy(const Node& at) const {
 void Cluster::stop(Node& at, bool power) {
   if (power && would_take_last_copy(at)) power = false;
   at.up = false;
-  std::erase_if(waiting_, [&](const auto& one) { return one.second.at == at.id; });
+  give_up_waiting(at);
   at.core.reset();
   at.checked = Offset{0};
   if (power) {
@@ -103,7 +103,6 @@ void Cluster::produce(Node& at) {
   ++counts_.produced;
   if (all) waiting_[value] = {at.id, offset};
   apply(at, leader->step(now_, LocalLogMoved{leader->leader_epoch(), at.log.view()}));
-  if (all) apply(at, leader->step(now_, ProduceAppended{leader->leader_epoch(), ProduceWaiter{value}, offset + 1}));
 }
 
 void Cluster::send_fetch(Node& from) {

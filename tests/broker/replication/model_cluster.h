@@ -120,6 +120,8 @@ class Cluster {
   void apply(Node& at, const PartitionEffects& effects);
   void apply(Node& at, const LeaderEffects& effects);
   void apply(Node& at, FollowerEffects effects, const std::vector<Record>& records);
+  void answer_waiting(const Node& at);
+  void give_up_waiting(const Node& at);
   [[nodiscard]] bool would_take_last_copy(const Node& at) const;
   [[nodiscard]] bool reachable(NodeId id) { return node(id).up && !node(id).isolated; }
 

@@ -112,21 +112,33 @@ void Cluster::apply(Node& at, const PartitionEffects& effects) {
     const bool newest = at.core->leader()->leader_epoch() == controller_.now().leader_epoch;
     if (newest) check_acknowledged(at, "the new leader");
   }
+  // Who has ceased to lead does not know what becomes of it.
+  if (effects.role == RoleChange::became_follower || effects.role == RoleChange::left) give_up_waiting(at);
   apply(at, effects.leader);
   apply(at, effects.follower, {});
 }
 
-void Cluster::apply(Node& at, const LeaderEffects& effects) {
-  if (effects.high_watermark) at.log.high_watermark = *effects.high_watermark;
-  for (const ProduceDone& done : effects.produce_done) {
-    const auto waited = waiting_.find(done.waiter.value());
-    if (waited == waiting_.end()) return fail("a request is answered twice");
-    if (done.error == ErrorCode::none) {
-      acknowledged_[waited->second.offset] = waited->first;
+void Cluster::give_up_waiting(const Node& at) {
+  std::erase_if(waiting_, [&](const auto& one) { return one.second.at == at.id; });
+}
+
+void Cluster::answer_waiting(const Node& at) {
+  const LeaderState* leader = at.core->leader();
+  if (leader == nullptr) return;
+  std::erase_if(waiting_, [&](const auto& one) {
+    const auto& [value, waiting] = one;
+    const auto outcome = waiting.at == at.id ? leader->outcome(waiting.offset + 1) : std::nullopt;
+    if (outcome == ErrorCode::none) {
+      acknowledged_[waiting.offset] = value;
       ++counts_.acknowledged;
     }
-    waiting_.erase(waited);
-  }
+    return outcome.has_value();
+  });
+}
+
+void Cluster::apply(Node& at, const LeaderEffects& effects) {
+  if (effects.high_watermark) at.log.high_watermark = *effects.high_watermark;
+  answer_waiting(at);
   if (effects.ask) network_.push_back(AlterMessage{at.id, at.life, *effects.ask});
 }
 

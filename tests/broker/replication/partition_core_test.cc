@@ -165,12 +165,10 @@ TEST_F(Roles, AnAskForAReplicaThatAReassignmentHasRemovedIsDropped) {
 TEST_F(Roles, WhoIsNoLongerAReplicaLeaves) {
   (void)metadata();
   (void)append_to(10);
-  (void)leader().step(at_ms(0), ProduceAppended{leader().leader_epoch(), ProduceWaiter{1}, Offset{10}});
   next(2, 1);
   registration.replicas = registration.in_sync = nodes({2, 3});
   const PartitionEffects effects = metadata();
   EXPECT_EQ(effects.role, RoleChange::left);
-  EXPECT_EQ(effects.leader.produce_done.size(), 1U);
   EXPECT_EQ(core->leader(), nullptr);
   EXPECT_EQ(core->follower(), nullptr);
 }

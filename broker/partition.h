@@ -8,7 +8,8 @@
 // writers, waits for those under way, and only then steps the core: so no order to the log outlives the role that gave it, and
 // no append ends up in another epoch than it was admitted in.
 //
-// Invariant: while `changing_`, the core is not stepped by anybody but `apply`, and nothing is served as a leader.
+// Invariant: while `changing_`, the core is stepped by nobody but `apply` and the writers that it waits for, and nothing is
+// served as a leader.
 #pragma once
 
 #include <cstdint>

@@ -87,7 +87,8 @@ ErrorCode Partition::replica_fetched(LeaderEpoch leader_epoch, NodeId replica, c
 
 void Partition::alter_answered(const AlterPartitionAnswered& answer) {
   LeaderState* leader = core_.leader();
-  if (leader == nullptr || !online()) return;
+  // While the role changes, what was asked for in the old one is of no use any more: metadata has decided otherwise.
+  if (leader == nullptr || !online() || changing_) return;
   const std::size_t before = leader->in_sync().size();
   const LeaderEffects effects = leader->step(world_.now(), answer);
   tell_isr(before);

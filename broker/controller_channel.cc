@@ -136,7 +136,9 @@ ControllerResult<std::shared_ptr<client::Connection>> ControllerChannel::State::
   connection.reset();
   const Instant patience = std::min(deadline, world.now() + options.connect_timeout);
   auto opened = client::Connection::open(world, endpoint, options.connection, patience);
-  if (!opened || stopped) return std::unexpected(ErrorCode::not_controller);
+  // Another may lead since, and who does not lead any more may be as good as dead.
+  const auto leads_now = quorum.leader();
+  if (!opened || stopped || !leads_now || leads_now->id != leader.id) return std::unexpected(ErrorCode::not_controller);
   connection = std::move(*opened);
   connected_to = leader.id;
   return connection;

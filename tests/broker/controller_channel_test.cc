@@ -80,6 +80,23 @@ TEST_F(ControllerChannelTest, ARequestOutlivesTheLeaderThatItWasSentTo) {
   });
 }
 
+TEST_F(ControllerChannelTest, WhoCeasedToLeadWhileItWasConnectedToIsNotAsked) {
+  const std::size_t first = start_three();
+  ASSERT_LT(first, 3U);
+  const std::size_t other = (first + 1) % 3;
+  // Two round trips of 600 ms open a connection. In the second another is elected, and the old leader freezes behind its
+  // answer.
+  simulation.network().set_latency(*nodes[other], *nodes[first], 300ms, 0ms);
+  simulation.after(650ms, [&] { live[first]->quorum->resign(live[first]->quorum->core().epoch()); });
+  simulation.after(1050ms, [&] { nodes[first]->pause(60s); });
+  with_channel(other, [&](Running& node, ControllerChannel& channel) {
+    const Instant begin = node.world->now();
+    const auto block = allocate(node, channel, 50s);
+    ASSERT_TRUE(block.has_value()) << protocol::to_string(block.error());
+    EXPECT_LT(node.world->now() - begin, 5s);
+  });
+}
+
 TEST_F(ControllerChannelTest, WithoutALeaderTheDeadlineEndsTheWait) {
   const std::size_t active = start_three();
   ASSERT_LT(active, 3U);

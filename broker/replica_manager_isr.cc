@@ -70,8 +70,7 @@ protocol::AlterPartitionRequest ReplicaManager::request_of(const Asks& asks) con
     if (request.topics.empty() || request.topics.back().topic_id != key.topic_id) {
       request.topics.emplace_back().topic_id = key.topic_id;
     }
-    auto& data = request.topics.back().partitions.emplace_back(alter_request_of(asked.ask, key.partition));
-    data.new_isr.clear();  // of version 2; the controllers of this broker's cluster know version 3
+    request.topics.back().partitions.push_back(alter_request_of(asked.ask, key.partition));
   }
   return request;
 }

@@ -91,7 +91,6 @@ class Segment {
   // ---- loading, truncating (may wait) ----
   // Reads the index files; rebuilds them from the records if they cannot be trusted. True if they had to be rebuilt.
   SegmentResult<bool> load_indexes();
-  [[nodiscard]] bool indexes_loaded() const { return loaded_; }
   // Frees what can be read again.
   void drop_indexes();
   // Forgets everything: size 0, indexes empty; `note` then tells of every batch. Nobody reads it yet.

@@ -92,8 +92,6 @@ class FetchSource {
   [[nodiscard]] bool in_flight() const { return in_flight_; }
   [[nodiscard]] std::int32_t session_id() const { return session_id_; }
   [[nodiscard]] std::int32_t session_epoch() const { return session_epoch_; }
-  // Partitions that the source knows of.
-  [[nodiscard]] std::size_t in_session() const { return told_; }
   void check_invariants() const;
 
  private:

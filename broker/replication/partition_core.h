@@ -67,8 +67,6 @@ class PartitionCore {
   // The newest that was taken over; of a leader, `in_sync` and the partition epoch may be behind what it knows itself.
   [[nodiscard]] const PartitionRegistration& registration() const { return registration_; }
   [[nodiscard]] PartitionEpoch partition_epoch() const;
-  // Of a reassignment: this replica is being added, and traffic for it counts as such.
-  [[nodiscard]] bool is_adding() const { return contains(registration_.adding, self_); }
   // Whether metadata has this replica in the ISR: then its fetches are not throttled.
   [[nodiscard]] bool is_in_sync() const { return contains(registration_.in_sync, self_); }
   void check_invariants() const;

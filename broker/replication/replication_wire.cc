@@ -1,7 +1,5 @@
 #include "broker/replication/replication_wire.h"
 
-#include <limits>
-
 #include "protocol/error_code.h"
 
 namespace squall::broker {
@@ -51,16 +49,6 @@ FetchAnswered fetch_answer_of(const protocol::FetchResponse::PartitionData& data
   return answer;
 }
 
-FollowerFetch follower_fetch_of(const protocol::FetchRequest& request,
-                                const protocol::FetchRequest::FetchPartition& partition) {
-  const bool stated = partition.high_watermark != std::numeric_limits<std::int64_t>::max();
-  return {.fetch_offset = Offset{partition.fetch_offset},
-          .log_start = Offset{partition.log_start_offset},
-          .broker_epoch = BrokerEpoch{request.replica_state.replica_epoch},
-          .stated_high_watermark = stated ? Offset{partition.high_watermark} : no_offset,
-          .leader_end = no_offset};
-}
-
 protocol::AlterPartitionRequest::PartitionData alter_request_of(const AlterPartitionAsk& ask, PartitionIndex index) {
   protocol::AlterPartitionRequest::PartitionData data;
   data.partition_index = index.value();
@@ -68,7 +56,6 @@ protocol::AlterPartitionRequest::PartitionData alter_request_of(const AlterParti
   data.partition_epoch = ask.tag.partition_epoch.value();
   data.leader_recovery_state = static_cast<std::int8_t>(ask.recovery);
   for (const IsrMember& member : ask.in_sync) {
-    data.new_isr.push_back(member.id.value());
     data.new_isr_with_epochs.push_back({.broker_id = member.id.value(), .broker_epoch = member.broker_epoch.value()});
   }
   return data;

@@ -27,11 +27,8 @@ struct ReplicaFetchLimits {
                                                       BrokerEpoch broker_epoch);
 // `own_epoch_end` is left to the caller, who can ask the log.
 [[nodiscard]] FetchAnswered fetch_answer_of(const protocol::FetchResponse::PartitionData& data, const FetchTag& tag);
-// The fetch of a follower as its leader takes it; `leader_end` is for the caller to fill.
-[[nodiscard]] FollowerFetch follower_fetch_of(const protocol::FetchRequest& request,
-                                              const protocol::FetchRequest::FetchPartition& partition);
 
-// Both forms of the new ISR (v2 and v3) are filled.
+// Of version 3, in which the members of the new ISR have epochs: the controllers of this broker's cluster know it.
 [[nodiscard]] protocol::AlterPartitionRequest::PartitionData alter_request_of(const AlterPartitionAsk& ask,
                                                                               PartitionIndex index);
 [[nodiscard]] AlterPartitionAnswered alter_answer_of(const protocol::AlterPartitionResponse::PartitionData& data,

@@ -99,11 +99,7 @@ struct Effects {
   std::vector<OutboundResponse> responses{};
 
   // For the shell's own use.
-  std::vector<ProposalId> refused{};  // proposals: this node does not lead that epoch
-  // Quorum::leader(), its epoch or is_leader() is another than before; true at start. A node that resigned is still the leader
-  // of its epoch by name, as others know it, but leads no more.
-  bool leader_changed = false;
-  bool high_watermark_changed = false;
+  std::vector<ProposalId> refused{};         // proposals: this node does not lead that epoch
   std::optional<ErrorCode> kraft_upgrade{};  // the answer to UpgradeKRaftVersion: none once it is appended
   // The log contradicts the leader's below the high watermark, or the like: the node must stop, with this reason.
   std::optional<std::string> fatal{};

@@ -28,22 +28,14 @@ void Quorum::start(Instant now, Effects& effects) {
   out_ = &effects;
   restore(now);
   finish_step(now);
-  effects.leader_changed = true;
-  effects.high_watermark_changed = high_watermark_ != no_offset;
 }
 
 void Quorum::step(Instant now, const Event& event, Effects& effects) {
   SQUALL_ASSERT(persisted_, "a quorum is started before its first step");
   if (failed_) return;
   out_ = &effects;
-  const bool led_before = is_leader();
-  const NodeId leader_before = leader();
-  const LeaderEpoch epoch_before = epoch_;
-  const Offset high_watermark_before = high_watermark_;
   handle(now, event);
   finish_step(now);
-  if (is_leader() != led_before || leader() != leader_before || epoch_ != epoch_before) effects.leader_changed = true;
-  if (high_watermark_ != high_watermark_before) effects.high_watermark_changed = true;
 }
 
 Effects Quorum::step(Instant now, const Event& event) {

@@ -137,13 +137,6 @@ class History {
   [[nodiscard]] std::size_t size() const { return partitions_.size(); }
   [[nodiscard]] const PartitionHistory* find(std::string_view topic, std::int32_t partition) const;
 
-  void excuse_all(std::int64_t floor, Instant until) {
-    for (PartitionHistory& one : partitions_) one.excuse(floor, until);
-  }
-  void end_excuses(Instant now) {
-    for (PartitionHistory& one : partitions_) one.end_excuse(now);
-  }
-
  private:
   std::deque<PartitionHistory> partitions_;  // stable references
   std::map<std::pair<std::string, std::int32_t>, PartitionId> ids_;

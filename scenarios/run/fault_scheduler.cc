@@ -41,13 +41,9 @@ void FaultScheduler::fire(std::size_t index) {
   Armed& armed = armed_[index];
   const FaultSpec& spec = *armed.spec;
   const std::vector<Strike> strikes = strike(spec, armed.random);
-  if (strikes.empty()) {
-    ++missed_;
-    run_.timeline.add(run_.now(), EntryKind::fault, spec.name + ": nothing to strike");
-  }
+  if (strikes.empty()) run_.timeline.add(run_.now(), EntryKind::fault, spec.name + ": nothing to strike");
   Duration longest{};
   for (const Strike& one : strikes) {
-    ++fired_;
     longest = std::max(longest, one.lasts);
     run_.timeline.add(run_.now(), EntryKind::fault, fmt::format("{}: {}", spec.name, one.text), {}, one.lasts, one.fault);
   }

@@ -23,10 +23,6 @@ class FaultScheduler final : private Roles {
   // No fault fires any more, and what can be lifted is: links, disks, clocks' drift, pauses; nodes that are down are started.
   void heal();
 
-  [[nodiscard]] std::uint64_t fired() const { return fired_; }
-  // Firings that found no node in the role they asked for, or nothing to strike.
-  [[nodiscard]] std::uint64_t missed() const { return missed_; }
-
  private:
   struct Armed {
     const FaultSpec* spec = nullptr;
@@ -82,8 +78,6 @@ class FaultScheduler final : private Roles {
   RunContext& run_;
   std::vector<Armed> armed_;
   bool over_ = false;
-  std::uint64_t fired_ = 0;
-  std::uint64_t missed_ = 0;
   std::vector<sim::Node*> slowed_;  // whose processor or clocks were changed
   std::vector<sim::Node*> drifting_;
 };

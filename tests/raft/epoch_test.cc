@@ -161,13 +161,5 @@ TEST(Observers, AskASilentLeaderAgainTooWhenTheOthersKnowOfNoOther) {
   EXPECT_TRUE(std::ranges::any_of(node.asked, [](const OutboundRequest& request) { return request.to == NodeId{2}; }));
 }
 
-TEST(Effects, TellOfALeadershipThatBeginsAtStartAndOfOneThatIsGivenUp) {
-  Script node{{.voters = voters({1}), .election = election(3, -1, -1)}};
-  EXPECT_TRUE(node.leader_changed) << "elected in the first step";
-  const Effects resigned = node.quorum.step(node.now, ResignRequested{LeaderEpoch{4}});
-  EXPECT_EQ(node.role(), "resigned");
-  EXPECT_TRUE(resigned.leader_changed) << "though nobody else leads yet";
-}
-
 }  // namespace
 }  // namespace squall::raft::testing

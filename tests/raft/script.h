@@ -47,7 +47,6 @@ class Script {
     quorum.start(now, effects);
     asked = effects.requests;
     started = to_text(effects);
-    leader_changed = effects.leader_changed;
   }
 
   // What the step wants done, and nothing else.
@@ -107,7 +106,6 @@ class Script {
   Instant now{std::chrono::seconds{100}};
   Quorum quorum;
   std::string started;
-  bool leader_changed = false;  // at start
   std::vector<OutboundRequest> asked;
   std::uint64_t last_token = 0;
 

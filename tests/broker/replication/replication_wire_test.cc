@@ -38,14 +38,9 @@ TEST(ReplicationWire, AFetchPlanIsAFetchRequestOfAReplica) {
   EXPECT_EQ(partition.high_watermark, std::numeric_limits<std::int64_t>::max()) << "not told by default";
   ASSERT_EQ(request.forgotten_topics_data.size(), 1U);
   EXPECT_EQ(request.forgotten_topics_data[0].partitions, (std::vector<std::int32_t>{6}));
-
-  const FollowerFetch fetch = follower_fetch_of(request, partition);
-  EXPECT_EQ(fetch.fetch_offset, Offset{42});
-  EXPECT_EQ(fetch.broker_epoch, BrokerEpoch{77});
-  EXPECT_EQ(fetch.stated_high_watermark, no_offset);
   limits.state_high_watermark = true;
   const auto stating = fetch_request_of(plan, limits, NodeId{2}, BrokerEpoch{77});
-  EXPECT_EQ(follower_fetch_of(stating, stating.topics[0].partitions[0]).stated_high_watermark, Offset{40});
+  EXPECT_EQ(stating.topics[0].partitions[0].high_watermark, 40);
 }
 
 TEST(ReplicationWire, AnAnswerDivergesOnlyIfItSaysSo) {
@@ -70,8 +65,10 @@ TEST(ReplicationWire, AnAskIsAnAlterPartitionAndItsAnswerKeepsTheTag) {
   EXPECT_EQ(data.partition_index, 4);
   EXPECT_EQ(data.leader_epoch, 5);
   EXPECT_EQ(data.partition_epoch, 7);
-  EXPECT_EQ(data.new_isr, (std::vector<std::int32_t>{1, 2}));
+  ASSERT_EQ(data.new_isr_with_epochs.size(), 2U);
+  EXPECT_EQ(data.new_isr_with_epochs[0].broker_id, 1);
   EXPECT_EQ(data.new_isr_with_epochs[0].broker_epoch, 11);
+  EXPECT_EQ(data.new_isr_with_epochs[1].broker_epoch, -1);
   protocol::AlterPartitionResponse::PartitionData told;
   told.leader_epoch = 5;
   told.partition_epoch = 8;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "scenarios/run/cluster.h"
@@ -136,9 +137,10 @@ class Runner {
     if (faulted_) availability.controlled(run_.has_active_controller(), run_.controllers_suffice(), run_.now());
   }
 
-  // A fiber of the run's own client, waited for. False when `limit` came first.
+  // A fiber of the run's own client, waited for. False when `limit` came first, or the run stopped: what `task` refers to is
+  // then needed for as long as the run goes on.
   bool control(std::string_view phase, Duration limit, std::function<void(runtime::World&, Instant)> task) {
-    bool done = false;
+    const auto done = std::make_shared<bool>(false);  // not on the stack: the task may outlive its limit
     const Instant deadline = run_.now() + limit;
     if (run_.control->state() != sim::NodeState::running) {
       // The node's process does nothing by itself: it stays until the run ends, and tasks are spawned into it.
@@ -151,12 +153,12 @@ class Runner {
         run_.control->world().unpark(control_main_);
       });
     }
-    run_.control->spawn("control-task", [this, &done, limit, task = std::move(task)] {
+    run_.control->spawn("control-task", [this, done, limit, task = std::move(task)] {
       runtime::World& world = run_.control->world();
       task(world, world.now() + limit);
-      done = true;
+      *done = true;
     });
-    return run_phase(phase, deadline + std::chrono::seconds{10}, [&] { return done; });
+    return run_phase(phase, deadline + std::chrono::seconds{10}, [&] { return *done; });
   }
 
   std::expected<void, LanguageError> set_up() {

@@ -13,7 +13,7 @@
 #include "broker/replication_shell.h"
 #include "log/meta_properties.h"
 #include "raft/controller/decision.h"
-#include "raft/shell/wire.h"
+#include "raft/metadata/metadata_topic.h"
 #include "runtime/deadline.h"
 
 namespace squall::broker {
@@ -314,10 +314,7 @@ LeaderEpoch Broker::metadata_epoch_before(Offset offset) const {
   return state_->control_plane == nullptr ? no_epoch : state_->control_plane->quorum->core().log().epoch_before(offset);
 }
 
-std::string Broker::metadata_log_path() const {
-  const log::TopicPartition partition{std::string{raft::metadata_topic_name}, PartitionIndex{0}};
-  return state_->config.metadata_log_dir + "/" + log::directory_name(partition);
-}
+std::string Broker::metadata_log_path() const { return raft::metadata_log_path(state_->config.metadata_log_dir); }
 
 std::vector<Broker::ReplicaStanding> Broker::replicas() const {
   std::vector<ReplicaStanding> all;

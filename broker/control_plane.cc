@@ -8,9 +8,9 @@
 #include "broker/broker_state.h"
 #include "broker/replication_shell.h"
 #include "raft/controller/features.h"
+#include "raft/metadata/metadata_topic.h"
 #include "raft/metadata/record_version.h"
 #include "raft/shell/format.h"
-#include "raft/shell/wire.h"
 
 namespace squall::broker {
 namespace {
@@ -19,9 +19,7 @@ std::unexpected<StartError> failed(ExitCode code, std::string message) {
   return std::unexpected(StartError{code, std::move(message)});
 }
 
-std::string log_path(const BrokerState& state) {
-  return fmt::format("{}/{}-0", state.config.metadata_log_dir, raft::metadata_topic_name);
-}
+std::string log_path(const BrokerState& state) { return raft::metadata_log_path(state.config.metadata_log_dir); }
 
 log::LogManager& manager_of(BrokerState& state) { return state.metadata_logs ? *state.metadata_logs : *state.logs; }
 
@@ -136,7 +134,7 @@ std::expected<std::shared_ptr<log::Log>, StartError> open_log(BrokerState& state
   if (manager_of(state).find(name) == nullptr) {
     if (auto whole = check_nothing_lost(state, name, Offset{0}); !whole) return std::unexpected(whole.error());
   }
-  auto opened = manager_of(state).create_log(name, raft::metadata_topic_uuid, log::PartitionAge::known);
+  auto opened = manager_of(state).create_log(name, metadata_topic_id, log::PartitionAge::known);
   if (!opened) {
     return failed(ExitCode::storage_failed, fmt::format("{}: cannot open the metadata log: {}; see to the disk and start again",
                                                         state.config.metadata_log_dir, log::to_string(opened.error())));

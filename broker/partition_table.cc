@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "raft/metadata/metadata_topic.h"
+
 namespace squall::broker {
 namespace {
 
@@ -73,7 +75,7 @@ void PartitionTable::load(const MetadataImage& image) {
   for (const auto& [name, topic] : image.topics) put(topic, log::PartitionAge::known);
   for (const auto& log : logs_.logs()) {
     const log::TopicPartition name = log->partition();
-    if (name.topic == "__cluster_metadata" || find(name.topic, name.partition.value()) != nullptr) continue;
+    if (name.topic == raft::metadata_topic_name || find(name.topic, name.partition.value()) != nullptr) continue;
     (void)logs_.set_aside(name);
   }
 }

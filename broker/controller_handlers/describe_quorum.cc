@@ -4,7 +4,7 @@
 #include "broker/broker_state.h"
 #include "broker/control_plane.h"
 #include "broker/controller_handlers/controller_handlers.h"
-#include "raft/shell/wire.h"
+#include "raft/metadata/metadata_topic.h"
 
 namespace squall::broker {
 namespace {

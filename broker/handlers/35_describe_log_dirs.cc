@@ -4,6 +4,7 @@
 #include "broker/broker_state.h"
 #include "broker/handlers/handler.h"
 #include "protocol/messages/describe_log_dirs.h"
+#include "raft/metadata/metadata_topic.h"
 
 namespace squall::broker {
 namespace {
@@ -21,7 +22,7 @@ bool is_wanted(const protocol::DescribeLogDirsRequest& request, const log::Topic
 void describe(const protocol::DescribeLogDirsRequest& request, const log::LogDirInfo& dir, Result& result) {
   for (const auto& log : dir.logs) {
     const log::TopicPartition& name = log->partition();
-    if (name.topic == "__cluster_metadata" || !is_wanted(request, name)) continue;
+    if (name.topic == raft::metadata_topic_name || !is_wanted(request, name)) continue;
     if (result.topics.empty() || result.topics.back().name != name.topic) result.topics.emplace_back().name = name.topic;
     auto& partition = result.topics.back().partitions.emplace_back();
     partition.partition_index = name.partition.value();

@@ -9,6 +9,7 @@
 
 #include "raft/controller/placement.h"
 #include "raft/metadata/image_builder.h"
+#include "raft/metadata/metadata_topic.h"
 
 namespace squall::raft {
 namespace {
@@ -120,8 +121,9 @@ using CreateResult = protocol::CreateTopicsResponse::CreatableTopicResult;
 Verdict create_one(const DecisionContext& context, const protocol::CreateTopicsRequest::CreatableTopic& topic, Records& records,
                    CreateResult& result) {
   if (auto wrong = check_topic_name(topic.name)) return Refusal{ErrorCode::invalid_topic_exception, *wrong};
-  if (topic.name == "__cluster_metadata") {
-    return Refusal{ErrorCode::topic_authorization_failed, "Creation of internal topic __cluster_metadata is prohibited."};
+  if (topic.name == metadata_topic_name) {
+    return Refusal{ErrorCode::topic_authorization_failed,
+                   fmt::format("Creation of internal topic {} is prohibited.", metadata_topic_name)};
   }
   if (context.image.topics.contains(topic.name)) {
     return Refusal{ErrorCode::topic_already_exists, fmt::format("Topic '{}' already exists.", quote(topic.name))};

@@ -5,18 +5,14 @@
 #include <variant>
 
 #include "log/files.h"
+#include "raft/metadata/metadata_topic.h"
 #include "raft/metadata/record_version.h"
 #include "raft/quorum/quorum_state.h"
-#include "raft/shell/wire.h"
 
 namespace squall::raft {
 namespace {
 
 constexpr LeaderEpoch bootstrap_epoch{0};
-
-std::string log_dir_of(const std::string& metadata_log_dir) {
-  return fmt::format("{}/{}-0", metadata_log_dir, metadata_topic_name);
-}
 
 std::optional<MetadataVersion> version_of(const Records& records) {
   if (records.empty()) return std::nullopt;
@@ -65,7 +61,7 @@ MetadataLogResult<void> format_metadata_dir(runtime::World& world, const FormatO
   const auto there = log::read_file(world, path);
   if (!there) return std::unexpected(disk_failure(path, "read", there.error()));
   if (*there) return std::unexpected(fmt::format("{}: is formatted already; remove the directory to begin anew", dir));
-  const std::string log_dir = log_dir_of(dir);
+  const std::string log_dir = metadata_log_path(dir);
   const auto used = was_used(world, log_dir);
   if (!used) return std::unexpected(used.error());
   if (*used) return std::unexpected(fmt::format("{}: holds a metadata log; remove the directory to begin anew", log_dir));

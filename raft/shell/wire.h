@@ -19,12 +19,10 @@
 #include "protocol/messages/remove_raft_voter.h"
 #include "protocol/messages/update_raft_voter.h"
 #include "protocol/messages/vote.h"
+#include "raft/metadata/metadata_topic.h"
 #include "raft/quorum/messages.h"
 
 namespace squall::raft {
-
-inline constexpr std::string_view metadata_topic_name = "__cluster_metadata";
-inline constexpr Uuid metadata_topic_uuid{0, 1};
 
 // What an answer needs to know of its request and of who answers.
 struct WireContext {

@@ -118,7 +118,7 @@ bool read_batches(ByteView records, FetchResponse& answer, ByteView& whole) {
 }
 
 bool names_metadata(const protocol::FetchResponse::FetchableTopicResponse& topic) {
-  return topic.topic == metadata_topic_name || (topic.topic.empty() && topic.topic_id == metadata_topic_uuid);
+  return topic.topic == metadata_topic_name || (topic.topic.empty() && topic.topic_id == metadata_topic_id);
 }
 
 }  // namespace
@@ -147,7 +147,7 @@ protocol::FetchResponse write(const FetchResponse& answer, const WireContext& co
   protocol::FetchResponse response;
   auto& topic = response.responses.emplace_back();
   if (context.version >= fetch_topic_id_version) {
-    topic.topic_id = metadata_topic_uuid;
+    topic.topic_id = metadata_topic_id;
   } else {
     topic.topic = metadata_topic_name;
   }

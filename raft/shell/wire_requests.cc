@@ -140,7 +140,7 @@ std::expected<FetchRequest, ErrorCode> read(const protocol::FetchRequest& messag
   if (message.topics.size() != 1 || message.topics[0].partitions.size() != 1)
     return std::unexpected{ErrorCode::invalid_request};
   const auto& topic = message.topics[0];
-  if (context.version >= fetch_topic_id_version ? topic.topic_id != metadata_topic_uuid : topic.topic != metadata_topic_name) {
+  if (context.version >= fetch_topic_id_version ? topic.topic_id != metadata_topic_id : topic.topic != metadata_topic_name) {
     return std::unexpected{context.version >= fetch_topic_id_version ? ErrorCode::unknown_topic_id
                                                                      : ErrorCode::unknown_topic_or_partition};
   }
@@ -256,7 +256,7 @@ protocol::FetchRequest write(const FetchRequest& request, std::string_view clust
   message.max_bytes = bytes_max;
   auto& topic = message.topics.emplace_back();
   topic.topic = metadata_topic_name;
-  topic.topic_id = metadata_topic_uuid;
+  topic.topic_id = metadata_topic_id;
   auto& partition = topic.partitions.emplace_back();
   partition.current_leader_epoch = request.epoch.value();
   partition.fetch_offset = request.position.offset.value();

@@ -8,6 +8,7 @@
 #include "broker/broker.h"
 #include "log/topic_partition.h"
 #include "raft/metadata/metadata_image.h"
+#include "raft/metadata/metadata_topic.h"
 #include "scenarios/run/cluster.h"
 #include "scenarios/run/replica_files.h"
 
@@ -16,8 +17,6 @@ namespace {
 
 using runtime::EventName;
 using Image = std::shared_ptr<const raft::MetadataImage>;
-
-constexpr std::string_view metadata_log = "__cluster_metadata-0";
 
 std::int64_t number(const sim::ProductEvent& event, std::string_view key) { return event.number(key).value_or(-1); }
 Offset offset(const sim::ProductEvent& event, std::string_view key) { return Offset{number(event, key)}; }
@@ -109,7 +108,7 @@ void ClusterWatch::log_truncated(const sim::ProductEvent& event) {
   Truncation cut{.end = offset(event, "offset"),
                  .high_watermark = offset(event, "high_watermark"),
                  .log_start = offset(event, "log_start")};
-  if (name == metadata_log) {
+  if (name == raft::metadata_log_name) {
     if (metadata_destroyed()) return;
     checks_.never_truncated->truncated(event.node_name, cut.end, event.at);
   } else if (const auto partition = log::parse_directory_name(name)) {

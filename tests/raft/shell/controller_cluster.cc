@@ -175,7 +175,7 @@ void ControllerCluster::process(runtime::World& world, std::size_t index) {
   log::LogManager manager{world, log_options};
   if (const auto opened = manager.open(); !opened) return failures.push_back(opened.error().reason);
   manager.start();
-  auto log = manager.create_log({std::string{metadata_topic_name}, squall::PartitionIndex{0}}, metadata_topic_uuid);
+  auto log = manager.create_log({std::string{metadata_topic_name}, squall::PartitionIndex{0}}, metadata_topic_id);
   if (!log) return failures.push_back("no log");
   auto metadata = MetadataLog::open(world, *log, {.dir = "/data/__cluster_metadata-0", .static_voters = voters()});
   if (!metadata) return failures.push_back(metadata.error());

@@ -113,7 +113,7 @@ class MetadataLogFixture : public testing::Test {
       log::LogManager manager{*world_, options};
       if (!manager.open()) return;
       manager.start();
-      const auto log = manager.create_log({std::string{metadata_topic_name}, squall::PartitionIndex{0}}, metadata_topic_uuid);
+      const auto log = manager.create_log({std::string{metadata_topic_name}, squall::PartitionIndex{0}}, metadata_topic_id);
       if (!log) return;
       work(manager, *log);
       if (end == End::clean) manager.shutdown();

@@ -215,7 +215,7 @@ void QuorumCluster::run_node(runtime::World& world, std::size_t index) {
   const auto refuse = [&](std::string why) { member.failure = std::move(why); };
   if (const auto opened = manager.open(); !opened) return refuse(opened.error().reason);
   manager.start();
-  const auto partition = manager.create_log({std::string{metadata_topic_name}, PartitionIndex{0}}, metadata_topic_uuid);
+  const auto partition = manager.create_log({std::string{metadata_topic_name}, PartitionIndex{0}}, metadata_topic_id);
   if (!partition) return refuse("no metadata log");
   auto log = MetadataLog::open(world, *partition, {.dir = "/m/__cluster_metadata-0", .static_voters = voters});
   if (!log) return refuse(log.error());

@@ -40,7 +40,6 @@ void describe(const BrokerState& broker, const MetadataImage& cluster, const Top
     partition.leader_epoch = image.leader_epoch.value();
     partition.replica_nodes = image.replicas.ids();
     partition.isr_nodes = image.in_sync_replicas.ids();
-    if (image.leader == no_node) partition.error_code = wire(ErrorCode::leader_not_available);
     const PartitionRef& held = broker.partitions->find(topic.name, partition.partition_index);
     const bool held_offline = held != nullptr && !held->online();
     partition.offline_replicas = offline_replicas(broker, cluster, image, held_offline);

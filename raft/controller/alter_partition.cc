@@ -3,6 +3,7 @@
 
 #include "raft/controller/partition_change.h"
 #include "raft/controller/partition_changes.h"
+#include "raft/metadata/image_builder.h"
 
 namespace squall::raft {
 namespace {

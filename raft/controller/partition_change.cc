@@ -3,13 +3,12 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "raft/metadata/image_builder.h"
 
 namespace squall::raft {
 namespace {
 
 using Nodes = PartitionChange::Nodes;
-
-constexpr std::int32_t no_leader_change = -2;
 
 bool has(const Nodes& nodes, NodeId node) { return std::ranges::find(nodes, node) != nodes.end(); }
 bool has(const std::vector<std::int32_t>& ids, NodeId node) { return std::ranges::find(ids, node.value()) != ids.end(); }
@@ -35,18 +34,6 @@ Uuid default_directory(const MetadataImage& image, NodeId broker) {
   const BrokerImage* registration = image.brokers.get(broker);
   const bool one = registration != nullptr && registration->log_dirs.size() == 1;
   return one ? registration->log_dirs.front() : Uuid{};
-}
-
-PartitionImage changed_by(const PartitionImage& partition, const protocol::PartitionChangeRecord& record) {
-  PartitionImage changed = partition;
-  if (record.isr) changed.in_sync_replicas = NodeList::of(*record.isr);
-  if (record.leader_recovery_state >= 0) changed.recovery = static_cast<LeaderRecovery>(record.leader_recovery_state);
-  if (record.leader != no_leader_change) {
-    changed.leader = NodeId{record.leader};
-    ++changed.leader_epoch;
-  }
-  ++changed.partition_epoch;
-  return changed;
 }
 
 PartitionChange::PartitionChange(const MetadataImage& image, PartitionKey key, std::size_t min_isr)

@@ -126,9 +126,6 @@ class PartitionChange {
 // `broker`'s only directory, if it has one and no more; else the zero id, "unassigned".
 [[nodiscard]] Uuid default_directory(const MetadataImage& image, NodeId broker);
 
-// The partition as it is once `record` is replayed.
-[[nodiscard]] PartitionImage changed_by(const PartitionImage& partition, const protocol::PartitionChangeRecord& record);
-
 [[nodiscard]] std::vector<NodeId> nodes_of(const NodeList& list);
 [[nodiscard]] std::vector<NodeId> without(const NodeList& list, NodeId node);
 

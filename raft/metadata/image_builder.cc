@@ -7,8 +7,6 @@
 namespace squall::raft {
 namespace {
 
-constexpr std::int32_t no_leader_change = -2;
-
 NodeList nodes(const std::optional<std::vector<std::int32_t>>& ids) { return ids ? NodeList::of(*ids) : NodeList{}; }
 
 }  // namespace
@@ -18,6 +16,23 @@ std::string collision_key(std::string_view topic) {
   std::string flat{topic};
   std::ranges::replace(flat, '.', '_');
   return flat;
+}
+
+PartitionImage changed_by(PartitionImage partition, const protocol::PartitionChangeRecord& record) {
+  if (record.isr) partition.in_sync_replicas = NodeList::of(*record.isr);
+  if (record.replicas) partition.replicas = NodeList::of(*record.replicas);
+  if (record.removing_replicas) partition.removing_replicas = NodeList::of(*record.removing_replicas);
+  if (record.adding_replicas) partition.adding_replicas = NodeList::of(*record.adding_replicas);
+  if (record.directories) partition.directories = *record.directories;
+  if (record.eligible_leader_replicas) partition.eligible_leader_replicas = NodeList::of(*record.eligible_leader_replicas);
+  if (record.last_known_elr) partition.last_known_leaders = NodeList::of(*record.last_known_elr);
+  if (record.leader_recovery_state >= 0) partition.recovery = static_cast<LeaderRecovery>(record.leader_recovery_state);
+  if (record.leader != no_leader_change) {
+    partition.leader = NodeId{record.leader};
+    ++partition.leader_epoch;
+  }
+  ++partition.partition_epoch;
+  return partition;
 }
 
 bool ImageBuilder::replay(const protocol::MetadataRecord& record, Offset offset) {
@@ -140,21 +155,7 @@ bool ImageBuilder::apply(const protocol::PartitionChangeRecord& record) {
   TopicImage* topic = topic_to_change(record.topic_id);
   const PartitionImage* before = topic == nullptr ? nullptr : topic->partition(record.partition_id);
   if (before == nullptr) return false;
-  PartitionImage partition = *before;
-  if (record.isr) partition.in_sync_replicas = NodeList::of(*record.isr);
-  if (record.replicas) partition.replicas = NodeList::of(*record.replicas);
-  if (record.removing_replicas) partition.removing_replicas = NodeList::of(*record.removing_replicas);
-  if (record.adding_replicas) partition.adding_replicas = NodeList::of(*record.adding_replicas);
-  if (record.directories) partition.directories = *record.directories;
-  if (record.eligible_leader_replicas) partition.eligible_leader_replicas = NodeList::of(*record.eligible_leader_replicas);
-  if (record.last_known_elr) partition.last_known_leaders = NodeList::of(*record.last_known_elr);
-  if (record.leader_recovery_state >= 0) partition.recovery = static_cast<LeaderRecovery>(record.leader_recovery_state);
-  if (record.leader != no_leader_change) {
-    partition.leader = NodeId{record.leader};
-    ++partition.leader_epoch;
-  }
-  ++partition.partition_epoch;
-  put(*topic, record.partition_id, std::move(partition));
+  put(*topic, record.partition_id, changed_by(*before, record));
   return true;
 }
 

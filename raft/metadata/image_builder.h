@@ -66,6 +66,11 @@ class ImageBuilder {
   std::set<PartitionKey> touched_partitions_;
 };
 
+// A record's `leader` that changes neither the leader nor its epoch.
+inline constexpr std::int32_t no_leader_change = -2;
+// The partition as it is once `record` is replayed.
+[[nodiscard]] PartitionImage changed_by(PartitionImage partition, const protocol::PartitionChangeRecord& record);
+
 // How the name of a topic stands in `MetadataImage::colliding_names`; empty for names that cannot collide.
 [[nodiscard]] std::string collision_key(std::string_view topic);
 

@@ -27,6 +27,11 @@ Result<std::optional<ByteBuffer>> read_file(World& world, const std::string& pat
 }
 
 Result<void> write_file_atomically(World& world, const std::string& path, ByteView bytes) {
+  if (auto done = write_file_for_sync_dir(world, path, bytes); !done) return done;
+  return world.sync_dir(parent_of(path));
+}
+
+Result<void> write_file_for_sync_dir(World& world, const std::string& path, ByteView bytes) {
   const std::string temporary = path + std::string{temporary_suffix};
   auto file = world.open(temporary, OpenMode::create);
   if (!file) return std::unexpected(file.error());
@@ -35,8 +40,7 @@ Result<void> write_file_atomically(World& world, const std::string& path, ByteVi
     if (auto done = runtime::pwrite_all(**file, bytes, 0); !done) return done;
   }
   if (auto done = (*file)->sync(); !done) return done;
-  if (auto done = world.rename(temporary, path); !done) return done;
-  return world.sync_dir(parent_of(path));
+  return world.rename(temporary, path);
 }
 
 Result<void> remove_if_exists(World& world, const std::string& path) {

@@ -16,6 +16,8 @@ namespace squall::log {
 // Replaces `path` by `bytes` so that after a power cut it is either the old or the new one, whole: writes `<path>.tmp`, syncs
 // it, renames it, syncs the directory. Two calls for one path must not overlap.
 [[nodiscard]] runtime::Result<void> write_file_atomically(runtime::World& world, const std::string& path, ByteView bytes);
+// The same but for the last step: after a power cut there may be neither, until the caller has synced the directory.
+[[nodiscard]] runtime::Result<void> write_file_for_sync_dir(runtime::World& world, const std::string& path, ByteView bytes);
 // Removes it if it is there.
 [[nodiscard]] runtime::Result<void> remove_if_exists(runtime::World& world, const std::string& path);
 // Removes a directory and the files in it.

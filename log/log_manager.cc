@@ -115,12 +115,12 @@ void ManagerState::shutdown(std::int64_t broker_epoch) {
   for (const auto& dir : dirs) dir->lock.reset();
 }
 
-std::expected<void, LogError> ManagerState::write_partition_metadata(LogState& log, Uuid topic_id) {
+std::expected<void, LogError> ManagerState::write_partition_metadata(LogState& log, Uuid topic_id, Durable durable) {
   const std::string text = partition_metadata_text(topic_id.to_string());
   const std::string path = log.path + "/" + std::string{partition_metadata_name};
-  if (auto written = write_file_atomically(world, path, as_bytes(text)); !written) {
-    return log.failed(written.error(), partition_metadata_name);
-  }
+  auto written = write_file_for_sync_dir(world, path, as_bytes(text));
+  if (written && durable == Durable::now) written = world.sync_dir(log.path);
+  if (!written) return log.failed(written.error(), partition_metadata_name);
   log.topic_id = topic_id;
   return {};
 }
@@ -137,7 +137,10 @@ std::expected<std::shared_ptr<Log>, LogError> ManagerState::make_log(const std::
   const std::string path = dir->path() + "/" + directory_name(partition);
   auto state = std::make_unique<LogState>(world, dir, partition, path, config_for(partition.topic));
   if (auto made = world.create_dir(path); !made) return state->failed(made.error(), "create log");
-  if (auto written = write_partition_metadata(*state, topic_id); !written) return std::unexpected(written.error());
+  // One sync for all names in it. What a power cut leaves of them without it holds no record: such a log is empty, and without
+  // a topic's id whoever asks for a log of that name gets it.
+  if (auto written = write_partition_metadata(*state, topic_id, Durable::with_directory); !written)
+    return std::unexpected(written.error());
   if (auto started = state->start_segment(Offset{0}); !started) return std::unexpected(started.error());
   if (auto synced = world.sync_dir(path); !synced) return state->failed(synced.error(), "create log");
   if (auto synced = world.sync_dir(dir->path()); !synced) return state->failed(synced.error(), "create log");
@@ -157,7 +160,8 @@ std::expected<std::shared_ptr<Log>, LogError> ManagerState::create_log(const Top
     std::shared_ptr<Log> log = found->second;
     if (log->topic_id() == topic_id) return log;
     if (log->topic_id().is_zero()) {
-      if (auto written = write_partition_metadata(log->state(), topic_id); !written) return std::unexpected(written.error());
+      if (auto written = write_partition_metadata(log->state(), topic_id, Durable::now); !written)
+        return std::unexpected(written.error());
       return log;
     }
     if (auto out = take_out(partition, "stray"); !out) return std::unexpected(out.error());

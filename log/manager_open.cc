@@ -202,7 +202,7 @@ std::expected<void, OpenError> ManagerState::load_dir(const std::shared_ptr<LogD
   for (const auto& [partition, offset] : checkpoints->recovery_points) {
     if (!here.contains(partition) && offset > Offset{0}) lost_below[partition] = offset;
   }
-  if (!dir->was_clean) {
+  if (!dir->was_clean && !found.empty()) {
     // The name of a log that was made just before the end may not be on the disk.
     if (auto synced = world.sync_dir(dir->path()); !synced) {
       (void)dir->fail(synced.error(), "recover");

@@ -54,7 +54,8 @@ class ManagerState : public std::enable_shared_from_this<ManagerState> {
   std::expected<std::shared_ptr<Log>, LogError> make_log(const std::shared_ptr<LogDir>& dir, const TopicPartition& partition,
                                                          Uuid topic_id);
   [[nodiscard]] LogConfig config_for(const std::string& topic) const;
-  std::expected<void, LogError> write_partition_metadata(LogState& log, Uuid topic_id);
+  enum class Durable : std::uint8_t { now, with_directory };  // the latter: once the log's directory is synced
+  std::expected<void, LogError> write_partition_metadata(LogState& log, Uuid topic_id, Durable durable);
   template <class Work>
   void every(std::string_view name, std::int64_t interval_ms, Work work);
 

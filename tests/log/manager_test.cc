@@ -149,6 +149,36 @@ TEST_F(ManagerTest, AHalfMadeLogGivesWayToTheOneInAnotherDirectory) {
   });
 }
 
+TEST_F(ManagerTest, ANewLogIsDurableAfterThreeSyncs) {
+  boot([&](LogManager& manager) {
+    std::vector<std::string> synced;
+    world_->fault = [&](std::string_view call, const std::string& file) -> std::optional<runtime::IoError> {
+      if (call.starts_with("sync")) synced.push_back(file);
+      return std::nullopt;
+    };
+    ASSERT_TRUE(manager.create_log(orders, orders_id).has_value());
+    EXPECT_EQ(synced, (std::vector<std::string>{"/d1/orders-0/partition.metadata.tmp", "/d1/orders-0", "/d1"}));
+    world_->fault = {};
+  });
+}
+
+// Of the names in a directory that was never synced, a power cut keeps any.
+TEST_F(ManagerTest, ALogThatAPowerCutLeftWithoutItsTopicIsThatOfWhoeverAsksForIt) {
+  boot([&](LogManager&) {});
+  const auto directory = disk_.directory("/d1");
+  directory->directories["orders-0"] = directory->durable_directories["orders-0"] = std::make_shared<tests::MemoryDirectory>();
+  disk_.put("/d1/orders-0/00000000000000000000.log", {});
+  for (int round = 0; round < 2; ++round) {
+    boot([&](LogManager& manager) {
+      const auto log = manager.create_log(orders, orders_id);
+      ASSERT_TRUE(log.has_value());
+      EXPECT_EQ((*log)->topic_id(), orders_id);
+      EXPECT_EQ((*log)->log_end_offset(), Offset{round});
+      ASSERT_TRUE(append(**log, {.records = 1}).has_value());
+    });
+  }
+}
+
 TEST_F(ManagerTest, OneFailedDirectoryDoesNotStopTheOthers) {
   dirs_ = {"/d1", "/d2"};
   boot(

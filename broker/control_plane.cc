@@ -175,6 +175,12 @@ std::expected<std::unique_ptr<ControlPlane>, StartError> open_control_plane(Brok
     options.settings = controller_settings(state);
     options.bootstrap = *bootstrap ? std::move(**bootstrap) : first_records(state.config);
     options.on_failure = [&state](std::string reason) { state.fail(std::move(reason)); };
+    options.on_active = [&state] {
+      for (ControllerChannel* const channel :
+           {state.controller_channel.get(), state.lifecycle_channel.get(), state.replication_channel.get()}) {
+        if (channel != nullptr) channel->retry_now();
+      }
+    };
     plane->controller = std::make_unique<raft::ControllerNode>(state.world, *plane->quorum, plane->schema, std::move(options));
   }
   plane->loader = std::make_unique<raft::MetadataLoader>(state.world, *plane->quorum, loader_options(state));

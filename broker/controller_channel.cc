@@ -59,7 +59,7 @@ struct ControllerChannel::State {
         local{the_local},
         options{std::move(the_options)},
         opening{the_world},
-        stopping{the_world} {}
+        news{the_world} {}
 
   runtime::World& world;
   raft::QuorumNode& quorum;
@@ -67,21 +67,29 @@ struct ControllerChannel::State {
   ControllerChannelOptions options;
   std::shared_ptr<client::Connection> connection;
   NodeId connected_to = no_node;
+  LeaderEpoch led_in = no_epoch;  // the last epoch in which somebody was seen to lead
+  std::uint64_t reasons_to_retry = 0;
   runtime::Mutex opening;
-  runtime::Condition stopping;
+  runtime::Condition news;
   runtime::FiberId watch;
   bool stopped = false;
 
   [[nodiscard]] ControllerResult<std::shared_ptr<client::Connection>> connect(const Leader& leader, Instant deadline);
-  void drop_stale();
-  void back_off(Instant deadline) {
-    (void)stopping.wait_until(std::min(deadline, world.now() + options.retry_backoff), [this] { return stopped; });
+  void look_at_leader();
+  void retry_now() {
+    ++reasons_to_retry;
+    news.notify_all();
+  }
+  // `seen`: the reasons before the try that came to nothing.
+  void back_off(Instant deadline, std::uint64_t seen) {
+    const Instant until = std::min(deadline, world.now() + options.retry_backoff);
+    (void)news.wait_until(until, [&] { return stopped || reasons_to_retry != seen; });
   }
   void stop() {
     if (stopped) return;
     stopped = true;
     world.cancel(watch);
-    stopping.notify_all();
+    news.notify_all();
     if (connection) connection->close();
   }
 
@@ -91,6 +99,7 @@ struct ControllerChannel::State {
   ControllerResult<Response> retry(Instant deadline, Here here, There there) {
     ErrorCode last = ErrorCode::request_timed_out;
     while (!stopped && world.now() < deadline) {
+      const std::uint64_t seen = reasons_to_retry;
       const auto leader = quorum.leader();
       ControllerResult<Response> answer = std::unexpected(ErrorCode::not_controller);
       if (leader && leader->self) {
@@ -103,7 +112,7 @@ struct ControllerChannel::State {
           answer || (answer.error() != ErrorCode::not_controller && answer.error() != ErrorCode::request_timed_out);
       if (final) return answer;
       last = answer.error();
-      back_off(deadline);
+      back_off(deadline, seen);
     }
     return std::unexpected(stopped ? ErrorCode::not_controller : last);
   }
@@ -145,9 +154,12 @@ ControllerResult<std::shared_ptr<client::Connection>> ControllerChannel::State::
 }
 
 // Another leads: what the old one was asked, it may never answer.
-void ControllerChannel::State::drop_stale() {
+void ControllerChannel::State::look_at_leader() {
   const auto leader = quorum.leader();
-  if (!leader || !connection || leader->id == connected_to) return;
+  if (!leader) return;
+  if (leader->epoch != led_in) retry_now();
+  led_in = leader->epoch;
+  if (!connection || leader->id == connected_to) return;
   const auto stale = std::exchange(connection, nullptr);
   stale->close();
 }
@@ -163,11 +175,13 @@ void ControllerChannel::start() {
   state->watch = state->world.spawn("controller-channel", [state] {
     while (!state->stopped) {
       const std::uint64_t seen = state->quorum.changes(raft::QuorumNode::Change::leadership);
-      state->drop_stale();
+      state->look_at_leader();
       (void)state->quorum.wait_for(raft::QuorumNode::Change::leadership, seen);
     }
   });
 }
+
+void ControllerChannel::retry_now() { state_->retry_now(); }
 
 void ControllerChannel::stop() { state_->stop(); }
 

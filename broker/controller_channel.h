@@ -1,9 +1,9 @@
 // Requests of this node to the active controller, wherever it is: by a call if it is this node, else over one connection that
 // is kept, to the leader of the quorum.
 //
-// Who was asked may have lost the leadership, or may be dead: then, after a short back-off, whoever leads is asked, until the
-// deadline. So a request may be decided on twice; those that go this way bear it (they name an incarnation, an epoch, or what
-// is to exist).
+// Who was asked may have lost the leadership, or may be dead: then, after a short back-off or as soon as another leads, whoever
+// leads is asked, until the deadline. So a request may be decided on twice; those that go this way bear it (they name an
+// incarnation, an epoch, or what is to exist).
 #pragma once
 
 #include <cstdint>
@@ -56,6 +56,8 @@ class ControllerChannel {
   ControllerChannel(const ControllerChannel&) = delete;
   ControllerChannel& operator=(const ControllerChannel&) = delete;
   void start();
+  // This node's own controller has become active, or another one leads: who backs off asks again at once. Never waits.
+  void retry_now();
   // Closes the connection; who waits for an answer, and all who ask later, get NOT_CONTROLLER.
   void stop();
 

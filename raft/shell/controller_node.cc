@@ -11,12 +11,28 @@
 #include "runtime/wait_group.h"
 
 namespace squall::raft {
+namespace {
+
+// What nodes tell a controller again after any start, their own or its, and what tells nothing. Whatever else it led to, as a
+// partition's change of leader, does not count.
+IfDamaged if_damaged(const Records& records) {
+  const auto is_told_again = [](const protocol::MetadataRecord& record) {
+    return std::holds_alternative<protocol::NoOpRecord>(record) ||
+           std::holds_alternative<protocol::RegisterBrokerRecord>(record) ||
+           std::holds_alternative<protocol::BrokerRegistrationChangeRecord>(record) ||
+           std::holds_alternative<protocol::RegisterControllerRecord>(record);
+  };
+  return std::ranges::all_of(records, is_told_again) ? IfDamaged::redo : IfDamaged::refuse;
+}
+
+}  // namespace
 
 struct ControllerNode::State {
   State(runtime::World& the_world, QuorumNode& the_quorum, const ConfigSchema& schema, ControllerNodeOptions the_options)
       : world{the_world},
         quorum{the_quorum},
         on_failure{std::move(the_options.on_failure)},
+        on_active{std::move(the_options.on_active)},
         limits{the_options.limits},
         late{the_options.settings.session_timeout / 8},
         core{std::move(the_options.settings), schema, std::move(the_options.bootstrap), the_world.fork_random("controller")},
@@ -28,6 +44,7 @@ struct ControllerNode::State {
   runtime::World& world;
   QuorumNode& quorum;
   std::function<void(std::string)> on_failure;
+  std::function<void()> on_active;
   BatchLimits limits;
   Duration late;  // more than this behind its time, the process was paused
   Controller core;
@@ -62,7 +79,7 @@ struct ControllerNode::State {
     return active && !stopped && !failed && !quorum.failed() && quorum.core().is_leader() && quorum.core().epoch() == *active;
   }
   // NONE: they are proposed and replayed.
-  [[nodiscard]] ErrorCode log_records(const Records& records, bool atomic);
+  [[nodiscard]] ErrorCode log_records(const Records& records, bool atomic, IfDamaged damaged);
   void lose();
   void fail(std::string reason);
   void poke() {
@@ -80,7 +97,7 @@ struct ControllerNode::State {
   [[nodiscard]] ErrorCode await_commit(LeaderEpoch epoch, Offset end, Instant deadline);
 };
 
-ErrorCode ControllerNode::State::log_records(const Records& records, bool atomic) {
+ErrorCode ControllerNode::State::log_records(const Records& records, bool atomic, IfDamaged damaged) {
   auto batches = encode_batches(records, MetadataVersion::of(*core.image()), atomic, to_ms(world.wall_now()), limits);
   if (!batches) {
     core.forget_decision();
@@ -90,7 +107,7 @@ ErrorCode ControllerNode::State::log_records(const Records& records, bool atomic
   Offset base = none;
   Offset end = none;
   for (EncodedBatch& batch : *batches) {
-    const auto at = quorum.propose(*active, std::move(batch.bytes), batch.count);
+    const auto at = quorum.propose(*active, std::move(batch.bytes), batch.count, damaged);
     // Leadership ended on the way, or something came in between: what is in the log of it will be read from there.
     if (!at || (end != none && *at != end)) {
       lose();
@@ -197,10 +214,16 @@ void ControllerNode::State::activate() {
   settled_end = high_watermark;
   const Records first = core.become_active(*active, world.now());
   world.emit(runtime::EventName::controller_elected, {{"epoch", std::int64_t{active->value()}}});
-  if (first.empty()) return pass_control_records();
-  const ErrorCode logged = log_records(first, true);
-  if (logged == ErrorCode::none || logged == ErrorCode::not_controller) return;
-  fail("the first records of a new controller do not fit one batch of the metadata log");
+  if (first.empty()) {
+    pass_control_records();
+  } else {
+    // The next controller would begin with them as well.
+    const ErrorCode logged = log_records(first, true, IfDamaged::redo);
+    if (logged == ErrorCode::not_controller) return;
+    if (logged != ErrorCode::none)
+      return fail("the first records of a new controller do not fit one batch of the metadata log");
+  }
+  if (on_active) on_active();
 }
 
 // While it is active, what is in the log behind the image is the quorum's own: the image ends where the next decision will
@@ -235,7 +258,7 @@ void ControllerNode::State::tick() {
     pass_control_records();
     const Records records = core.tick(world.now());
     if (!records.empty()) {
-      const ErrorCode logged = log_records(records, false);
+      const ErrorCode logged = log_records(records, false, if_damaged(records));
       if (logged == ErrorCode::not_controller) return;
       if (logged != ErrorCode::none) return fail("a periodic decision of the controller does not fit the metadata log");
       world.charge(runtime::Cost::record, records.size());
@@ -316,7 +339,7 @@ std::expected<ControllerAnswer<Request>, ErrorCode> ControllerNode::submit(const
     }
   }
   if (!decision.records.empty()) {
-    const ErrorCode logged = state->log_records(decision.records, decision.atomic);
+    const ErrorCode logged = state->log_records(decision.records, decision.atomic, if_damaged(decision.records));
     if (logged != ErrorCode::none) return std::unexpected(logged);
   }
   end = std::max(end, state->core.image()->end_offset);

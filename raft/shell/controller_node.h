@@ -22,6 +22,7 @@ struct ControllerNodeOptions {
   ControllerSettings settings;
   Records bootstrap;                                   // what the first leader of an empty log writes; metadata.version first
   std::function<void(std::string reason)> on_failure;  // the log cannot be replayed; told once
+  std::function<void()> on_active;                     // from now on it decides; once an epoch, must not wait
   BatchLimits limits;
 };
 

@@ -13,7 +13,7 @@
 // The recovery point, below which a damaged record is refused and not cut off as a torn tail, is checkpointed in the background
 // within `recovery_point_interval` of a flush that moved it, and by the clean stop of the LogManager: a checkpoint costs two
 // more syncs, so not with each flush. What a voter cuts off, it fetches again; a lone voter has nobody to fetch from, so for it
-// the checkpoint is part of the flush.
+// the checkpoint is part of the flush of what must not be cut off (IfDamaged).
 #pragma once
 
 #include <cstdint>

@@ -169,14 +169,36 @@ void QuorumNode::State::keep_flushing() {
     }
     const Flush wish = *std::exchange(flush_wish, std::nullopt);
     flushing = true;
-    const bool alone = core.voters().is_only_voter(options.quorum.local);
-    const auto durable = log.flush(alone ? MetadataLog::RecoveryPoint::now : MetadataLog::RecoveryPoint::soon);
+    const auto durable = flush(wish.end);
     flushing = false;
     wishes.notify_all();
     if (ended()) return;
     if (!durable) return fail(durable.error());
     step(Flushed{wish.epoch, std::min(wish.end, *durable)});
   }
+}
+
+void QuorumNode::State::owe_recovery_point(Offset end) {
+  if (owed) {
+    owed->second = std::max(owed->second, end);
+  } else {
+    owed = {end, end};
+  }
+}
+
+// With the recovery point if something below `end` is owed it; others would give a voter back what it lost.
+MetadataLogResult<Offset> QuorumNode::State::flush(Offset end) {
+  const bool alone = core.voters().is_only_voter(options.quorum.local);
+  if (!alone) owed.reset();
+  const bool now = owed && owed->first <= end;
+  auto durable = log.flush(now ? MetadataLog::RecoveryPoint::now : MetadataLog::RecoveryPoint::soon);
+  if (!now || !durable || !owed) return durable;
+  if (owed->second <= *durable) {
+    owed.reset();
+  } else {
+    owed->first = std::max(owed->first, *durable + 1);
+  }
+  return durable;
 }
 
 // ---- effects ----
@@ -261,7 +283,11 @@ std::optional<ByteBuffer> QuorumNode::State::batches_of(const LogOperation& oper
   if (const auto* start = std::get_if<AppendEpochStart>(&operation)) {
     return build_batch(*start, start->kraft_version.value_or(core.kraft_version()), now_ms);
   }
-  if (const auto* voters = std::get_if<AppendVoters>(&operation)) return build_batch(*voters, now_ms);
+  if (const auto* voters = std::get_if<AppendVoters>(&operation)) {
+    auto batch = build_batch(*voters, now_ms);
+    owe_recovery_point(protocol::RecordBatchView{batch}.next_offset());
+    return batch;
+  }
   if (const auto* proposal = std::get_if<AppendProposal>(&operation)) {
     auto bytes = proposals.extract(proposal->id);
     SQUALL_ASSERT(!bytes.empty(), "the bytes of a proposal are kept until they are written");

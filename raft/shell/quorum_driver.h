@@ -78,6 +78,8 @@ struct QuorumNode::State : std::enable_shared_from_this<State> {
   void note_room();
   bool replace_log(const LogOperation& operation);
   bool finish_snapshot(const FinishSnapshot& finish);
+  void owe_recovery_point(Offset end);
+  [[nodiscard]] MetadataLogResult<Offset> flush(Offset end);
   bool succeeded(const MetadataLogResult<void>& result);
   void send(OutboundRequest request);
   void answer(OutboundResponse response);
@@ -98,6 +100,8 @@ struct QuorumNode::State : std::enable_shared_from_this<State> {
   std::map<NodeId, std::unique_ptr<Peer>> peers;
   std::optional<Flush> flush_wish;
   bool flushing = false;
+  // Ends of records that a lone voter must never cut off, of which no recovery point on disk says so: the first and the last.
+  std::optional<std::pair<Offset, Offset>> owed;
   Instant armed = end_of_time;   // when the timer wakes
   Offset committed = no_offset;  // and in the log
   std::uint64_t last_token = 0;

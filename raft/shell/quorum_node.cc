@@ -95,7 +95,7 @@ void QuorumNode::State::add_records(QuorumAnswer& answer, const FetchResponse& f
   }
 }
 
-std::optional<Offset> QuorumNode::propose(LeaderEpoch epoch, ByteBuffer batch, std::int32_t count) {
+std::optional<Offset> QuorumNode::propose(LeaderEpoch epoch, ByteBuffer batch, std::int32_t count, IfDamaged if_damaged) {
   State& state = *state_;
   if (!state.started || state.draining || state.ended()) return std::nullopt;
   SQUALL_ASSERT(batch.size() >= protocol::batch_header_bytes, "a proposal is a whole batch");
@@ -115,6 +115,7 @@ std::optional<Offset> QuorumNode::propose(LeaderEpoch epoch, ByteBuffer batch, s
   protocol::set_base_offset(batch, append.base);
   protocol::set_partition_leader_epoch(batch, append.epoch);
   state.proposals.emplace(id, std::move(batch));
+  if (if_damaged == IfDamaged::refuse) state.owe_recovery_point(append.base + count);
   return append.base;
 }
 

@@ -40,6 +40,11 @@ struct QuorumAnswer {
   log::FileRange bytes;  // records of a Fetch, a piece of a FetchSnapshot; zero-length else
 };
 
+// What a lone voter does about a durable record that it finds damaged behind its last recovery point. `refuse`: its recovery
+// point is on disk before the record counts as committed, so no start takes the record for a torn tail. `redo`: it may be cut
+// off, for whoever caused it does so again after a start; that saves two syncs. A voter among others fetches either again.
+enum class IfDamaged : std::uint8_t { refuse, redo };
+
 class QuorumNode {
  public:
   QuorumNode(runtime::World& world, MetadataLog& log, QuorumNodeOptions options);
@@ -63,7 +68,8 @@ class QuorumNode {
   // Appends one batch of `count` records. The bytes are a whole record batch whose base offset and epoch are filled in here.
   // Returns the offset of the first, at once; nothing if this node does not lead `epoch`. Committed when `high_watermark`
   // passes it in the same epoch.
-  [[nodiscard]] std::optional<Offset> propose(LeaderEpoch epoch, ByteBuffer batch, std::int32_t count);
+  [[nodiscard]] std::optional<Offset> propose(LeaderEpoch epoch, ByteBuffer batch, std::int32_t count,
+                                              IfDamaged if_damaged = IfDamaged::refuse);
   void resign(LeaderEpoch epoch);
   [[nodiscard]] ErrorCode upgrade_kraft_version();
 

@@ -97,6 +97,31 @@ TEST_F(ControllerChannelTest, WhoCeasedToLeadWhileItWasConnectedToIsNotAsked) {
   });
 }
 
+// With a back-off that outlasts the deadline, only a reason can end it.
+TEST_F(ControllerChannelTest, ABackOffEndsWhenThereIsAReasonToAskAgain) {
+  start(1);
+  ASSERT_TRUE(run_until([&] { return live[0] != nullptr; }));
+  ControllerChannelOptions options;
+  options.retry_backoff = 3600s;
+  with_channel(
+      0,
+      [&](Running& node, ControllerChannel& channel) {
+        ASSERT_FALSE(node.controller->is_active()) << "it has to read its log first";
+        node.world->spawn("active", [&] {
+          while (!node.controller->is_active()) node.world->sleep_until(node.world->now() + 1ms);
+          channel.retry_now();
+        });
+        protocol::AllocateProducerIdsRequest request;
+        request.broker_id = 7;
+        const Instant begin = node.world->now();
+        const auto answer = channel.ask(request, begin + 10s);
+        ASSERT_TRUE(answer.has_value()) << protocol::to_string(answer.error());
+        EXPECT_EQ(answer->error_code, protocol::to_wire(ErrorCode::stale_broker_epoch));
+        EXPECT_LT(node.world->now() - begin, 1s);
+      },
+      options);
+}
+
 TEST_F(ControllerChannelTest, WithoutALeaderTheDeadlineEndsTheWait) {
   const std::size_t active = start_three();
   ASSERT_LT(active, 3U);

@@ -74,6 +74,35 @@ TEST_F(LoneNodeTest, AnOperationThatFindsTheDiskFullIsNotKnownToHaveFailedAndHap
   });
 }
 
+// No wait but for its own disk: its controller, its registration and its first topic follow each other at once.
+TEST_F(LoneNodeTest, IsReadyAsSoonAsItsDiskHasDoneItsPart) {
+  std::optional<Instant> ready;
+  simulation.on_event([&](const sim::ProductEvent& event) {
+    if (event.name == runtime::EventName::node_started) ready = simulation.now();
+  });
+  start();
+  ASSERT_TRUE(ready);
+  EXPECT_LT(*ready - Instant{}, 20ms);
+}
+
+// Of what it was told and tells itself again after any start, none has to be on the disk twice before it counts.
+TEST_F(LoneNodeTest, WritesItsRecoveryPointBeforeItAnswersAnOperationAndNotForItsOwnRecords) {
+  start({{"metadata.max.idle.interval.ms", "0"}});
+  const auto recovery_point = [&] {
+    const auto bytes = disk().peek("/data/recovery-point-offset-checkpoint");
+    const std::string text{as_text(*bytes)};
+    const auto at = text.find("__cluster_metadata 0 ");
+    return at == std::string::npos ? -1 : std::stoll(text.substr(at + 21));
+  };
+  talk([&](Caller& caller) {
+    ASSERT_EQ(create(caller, "first"), 0);
+    const auto after_first = recovery_point();
+    EXPECT_GT(after_first, 0);
+    ASSERT_EQ(create(caller, "second"), 0);
+    EXPECT_GT(recovery_point(), after_first);
+  });
+}
+
 TEST_F(LoneNodeTest, ServesAtOnceAfterItWasKilled) {
   start();
   talk([&](Caller& caller) { ASSERT_EQ(create(caller, "t"), 0); });

@@ -221,7 +221,9 @@ constexpr ConfigKey broker_table[] = {
     number("replica.fetch.min.bytes", int32, "1", 0, int_max, "Bytes that a follower's Fetch waits for."),
     number("replica.fetch.wait.max.ms", int32, "500", 0, int_max, "Longest wait of a follower's Fetch, in ms."),
     number("replica.fetch.backoff.ms", int32, "1000", 0, int_max,
-           "Pause before a partition whose fetch failed is fetched again, in ms."),
+           "Longest pause before a partition whose fetch failed is fetched again, in ms; a leader that only has not heard yet "
+           "that "
+           "it leads is asked again sooner."),
     number("replica.socket.timeout.ms", int32, "30000", 0, int_max, "Longest wait of a follower for a response, in ms."),
     number("num.replica.fetchers", int32, "1", 1, int_max, "Fetchers per source broker."),
     text("replica.selector.class", none,

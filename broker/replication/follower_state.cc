@@ -9,12 +9,23 @@ namespace squall::broker {
 
 using protocol::ErrorCode;
 
+bool leader_is_behind(ErrorCode error) {
+  switch (error) {
+    case ErrorCode::not_leader_or_follower:
+    case ErrorCode::unknown_leader_epoch:
+    case ErrorCode::unknown_topic_or_partition:
+    case ErrorCode::unknown_topic_id: return true;
+    default: return false;
+  }
+}
+
 FollowerEffects FollowerState::follow(Instant now, NodeId leader, LeaderEpoch leader_epoch, const LocalLog& log) {
   SQUALL_ASSERT(leader_epoch > leader_epoch_, "a leader is followed once an epoch");
   FollowerEffects effects;
   leader_ = leader;
   leader_epoch_ = leader_epoch;
   ++generation_;
+  behind_backoff_ = behind_backoff_min;
   log_start_ = log.log_start;
   log_end_ = log.log_end;
   high_watermark_ = std::clamp(log.high_watermark, log_start_, log_end_);
@@ -55,6 +66,7 @@ FollowerEffects FollowerState::step(Instant now, const FetchAnswered& event) {
   } else {
     learn(event.high_watermark, event.log_start, effects);
   }
+  behind_backoff_ = behind_backoff_min;
   check_invariants();
   return effects;
 }
@@ -67,12 +79,18 @@ FollowerEffects FollowerState::failed_at_leader(Instant now, ErrorCode error) {
       effects.find_leader_ends = tag();
       break;
     case ErrorCode::fenced_leader_epoch: stage_ = FollowerStage::fenced; break;
-    default: back_off(now); break;
+    default: back_off(now, error); break;
   }
   return effects;
 }
 
 void FollowerState::back_off(Instant now) { ready_at_ = now + config_.fetch_backoff; }
+
+void FollowerState::back_off(Instant now, ErrorCode error) {
+  if (!leader_is_behind(error)) return back_off(now);
+  ready_at_ = now + std::min(behind_backoff_, config_.fetch_backoff);
+  behind_backoff_ = std::min(behind_backoff_ * 2, config_.fetch_backoff);
+}
 
 void FollowerState::order_append(const FetchAnswered& event, FollowerEffects& effects) {
   stage_ = FollowerStage::ordering;

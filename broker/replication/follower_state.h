@@ -7,6 +7,12 @@
 // carries the tag of the order; so does each answer to a fetch. A tag that is not the present one belongs to an earlier leader
 // epoch or to a log that has been cut since: it is dropped (KAFKA-7786, KAFKA-13207, KAFKA-18991). The shell in turn lets no
 // order outlive a change of role: it waits for the log, then reports the metadata.
+//
+// After an error a partition backs off for replica.fetch.backoff.ms, but not from a leader that only has to hear what we have
+// heard already: a broker that does not know yet that it leads in our epoch, or that there is such a partition
+// (`leader_is_behind`), is asked again after `behind_backoff_min`, then after twice that, and so on up to
+// replica.fetch.backoff.ms. Kafka's brokers wait for all of it, and acks=all with them, for a second after many a change of
+// leader. A newer leader epoch ends any back-off.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +24,11 @@
 #include "protocol/error_code.h"
 
 namespace squall::broker {
+
+inline constexpr Duration behind_backoff_min = std::chrono::milliseconds{20};
+
+// The error of a broker whose metadata may be older than that of who asks it for an epoch that it leads.
+[[nodiscard]] bool leader_is_behind(protocol::ErrorCode error);
 
 // Under what a fetch was asked for.
 struct FetchTag {
@@ -132,6 +143,7 @@ class FollowerState {
   [[nodiscard]] static FollowerEffects late();
   [[nodiscard]] FetchTag tag() const { return {leader_epoch_, generation_, log_end_}; }
   void back_off(Instant now);
+  void back_off(Instant now, protocol::ErrorCode error);
   FollowerEffects failed_at_leader(Instant now, protocol::ErrorCode error);
   void order_append(const FetchAnswered& event, FollowerEffects& effects);
   void order_cut(LogOrderKind kind, Offset offset, FollowerEffects& effects);
@@ -148,6 +160,7 @@ class FollowerState {
   Offset high_watermark_{0};
   LeaderEpoch last_fetched_epoch_ = no_epoch;
   Instant ready_at_{};
+  Duration behind_backoff_ = behind_backoff_min;  // the next one from a leader that is behind
   // Of the order under way.
   LogOrder order_;
   Offset told_high_watermark_ = no_offset;

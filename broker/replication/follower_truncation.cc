@@ -35,7 +35,7 @@ FollowerEffects FollowerState::step(Instant now, const LeaderEndsFound& event) {
   if (event.error == ErrorCode::fenced_leader_epoch) {
     stage_ = FollowerStage::fenced;
   } else if (event.error != ErrorCode::none) {
-    back_off(now);
+    back_off(now, event.error);
   } else if (event.log_end < log_end_) {
     // An election outside the ISR gave us a leader with less: what it lacks is lost.
     order_cut(event.log_end < log_start_ ? LogOrderKind::start_afresh : LogOrderKind::truncate, event.log_end, effects);

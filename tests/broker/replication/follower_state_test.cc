@@ -203,14 +203,42 @@ TEST_F(Follower, AnAnswerAboutEndsUnderAnOldEpochIsDropped) {
 }
 
 TEST_F(Follower, BacksOffFromErrorsForASecond) {
-  for (const ErrorCode error :
-       {ErrorCode::unknown_leader_epoch, ErrorCode::not_leader_or_follower, ErrorCode::unknown_topic_or_partition,
-        ErrorCode::unknown_topic_id, ErrorCode::kafka_storage_error, ErrorCode::unknown_server_error}) {
+  for (const ErrorCode error : {ErrorCode::kafka_storage_error, ErrorCode::unknown_server_error, ErrorCode::corrupt_message}) {
     follower = FollowerState{ReplicationConfig{}};
     (void)follow();
     (void)refused(error, 500);
     EXPECT_EQ(follower.position()->ready_at, at_ms(1500)) << to_string(error);
   }
+}
+
+TEST_F(Follower, AsksALeaderThatIsBehindAgainSoonAndEverLessOften) {
+  for (const ErrorCode error : {ErrorCode::unknown_leader_epoch, ErrorCode::not_leader_or_follower,
+                                ErrorCode::unknown_topic_or_partition, ErrorCode::unknown_topic_id}) {
+    follower = FollowerState{ReplicationConfig{}};
+    (void)follow();
+    for (const std::int64_t wait : {20, 40, 80, 160, 320, 640, 1000, 1000}) {
+      (void)refused(error, 500);
+      EXPECT_EQ(follower.position()->ready_at, at_ms(500 + wait)) << to_string(error);
+    }
+  }
+}
+
+TEST_F(Follower, AsksSoonAgainWheneverTheLeaderHasAnsweredOrThereIsANewOne) {
+  (void)follow();
+  for (int i = 0; i < 5; ++i) (void)refused(ErrorCode::unknown_leader_epoch);
+  (void)follow(6);
+  EXPECT_EQ(follower.position()->ready_at, at_ms(0));
+  for (int i = 0; i < 5; ++i) (void)refused(ErrorCode::unknown_leader_epoch);
+  (void)follower.step(at_ms(0), answer());
+  (void)refused(ErrorCode::unknown_leader_epoch);
+  EXPECT_EQ(follower.position()->ready_at, at_ms(20));
+}
+
+TEST_F(Follower, ABackOffThatIsSetShorterIsNeverExceeded) {
+  follower = FollowerState{{.fetch_backoff = std::chrono::milliseconds{5}}};
+  (void)follow();
+  (void)refused(ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(follower.position()->ready_at, at_ms(5));
 }
 
 TEST_F(Follower, FencedItWaitsForMetadata) {

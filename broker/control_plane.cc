@@ -72,6 +72,7 @@ raft::QuorumNodeOptions quorum_options(BrokerState& state) {
   quorum.may_vote = config.is_controller;
   quorum.auto_join = config.is_controller && config.boolean("controller.quorum.auto.join.enable");
   quorum.election_timeout = config.milliseconds("controller.quorum.election.timeout.ms");
+  quorum.election_stagger_max = quorum.election_timeout / 4;
   quorum.fetch_timeout = config.milliseconds("controller.quorum.fetch.timeout.ms");
   quorum.election_backoff_max = config.milliseconds("controller.quorum.election.backoff.max.ms");
   quorum.request_timeout = config.milliseconds("controller.quorum.request.timeout.ms");

@@ -21,6 +21,10 @@ struct QuorumConfig {
   Duration election_timeout = std::chrono::milliseconds{1000};  // controller.quorum.election.timeout.ms
   Duration fetch_timeout = std::chrono::milliseconds{2000};     // controller.quorum.fetch.timeout.ms
   Duration election_backoff_max = std::chrono::milliseconds{1000};
+  // Of the share of the election time-out that a follower waits for, drawn anew each time, between the silence of its leader
+  // and its pre-votes. Voters that heard the leader's last answer at one instant would else stand at one instant, vote each for
+  // itself, and elect nobody for another time-out. Local: the others cannot tell it from a later last answer.
+  Duration election_stagger_max = std::chrono::milliseconds{250};
   Duration request_timeout = std::chrono::milliseconds{2000};
   Duration retry_backoff = std::chrono::milliseconds{20};
   Duration fetch_wait_max = std::chrono::milliseconds{500};

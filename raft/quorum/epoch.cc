@@ -89,6 +89,7 @@ void Quorum::on_end_epoch(Instant now, RequestToken token, const EndQuorumEpochR
     wait = std::min(config_.election_backoff_max, config_.election_backoff_max / shift(total - 1) * shift(position - 1));
   }
   follower->fetch_deadline = now + wait;
+  follower->leader_left = true;
 }
 
 void Quorum::on_end_epoch_response(Instant now, NodeId from, const EndQuorumEpochResponse& response) {

@@ -39,7 +39,7 @@ bool Quorum::poll_role(Instant now, Prospective& prospective) {
     }
     return true;
   }
-  ask_for_votes(now, prospective.votes, true);
+  if (now >= prospective.asks_at) ask_for_votes(now, prospective.votes, true);
   return false;
 }
 
@@ -85,7 +85,9 @@ bool Quorum::poll_role(Instant now, Leader& leader) {
 
 bool Quorum::poll_role(Instant now, Follower& follower) {
   if (may_stand() && now >= follower.fetch_deadline) {
+    const Duration wait = follower.leader_left ? Duration{0} : election_stagger();
     become_prospective(now);
+    std::get<Prospective>(role_).asks_at = now + wait;
     return true;
   }
   // An observer does not stand for election; but the leader is silent, or the snapshot cannot be read.
@@ -168,7 +170,7 @@ Instant Quorum::compute_deadline(Instant now) const {
     }
   } else if (const auto* prospective = std::get_if<Prospective>(&role_)) {
     at(prospective->election_deadline);
-    for (const auto& [key, vote] : prospective->votes.votes()) when_free(key.id, now);
+    for (const auto& [key, vote] : prospective->votes.votes()) when_free(key.id, prospective->asks_at);
   } else if (const auto* candidate = std::get_if<Candidate>(&role_)) {
     at(candidate->election_deadline);
     for (const auto& [key, vote] : candidate->votes.votes()) when_free(key.id, now);

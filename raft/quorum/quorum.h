@@ -119,6 +119,7 @@ class Quorum {
   void become_resigned(Instant now);
   [[nodiscard]] bool may_stand() const;
   [[nodiscard]] Instant election_deadline(Instant now);
+  [[nodiscard]] Duration election_stagger();
   [[nodiscard]] Instant resigned_deadline(Instant now);
   [[nodiscard]] Instant remaining_election_deadline(Instant now);
 
@@ -139,6 +140,7 @@ class Quorum {
   [[nodiscard]] bool can_grant(const VoteRequest& request) const;
   void on_vote(Instant now, RequestToken token, const VoteRequest& request);
   void on_vote_response(Instant now, NodeId from, const VoteResponse& response);
+  void give_way(Instant now);
   void ask_for_votes(Instant now, const Tally& votes, bool pre_vote);
 
   // the leader's side of Fetch (fetch_leader.cc)

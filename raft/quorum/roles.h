@@ -53,6 +53,8 @@ struct Prospective {
   ReplicaKey voted{};
   Tally votes{};
   Instant election_deadline{};
+  Instant asks_at = Instant::min();  // for votes, not before
+  bool gave_way = false;             // to another one's turn; once
 };
 
 struct Candidate {
@@ -74,6 +76,7 @@ struct Follower {
   Instant update_deadline{};  // when to see whether the leader must be told of a change of ours
   bool has_fetched = false;   // with success, in this epoch: such a follower denies pre-votes
   bool told_leader = false;   // of endpoints and versions, under static voters
+  bool leader_left = false;   // it told who is to follow it, and when (EndQuorumEpoch)
   std::optional<SnapshotDownload> download{};
 };
 

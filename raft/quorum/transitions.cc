@@ -60,6 +60,11 @@ Instant Quorum::election_deadline(Instant now) {
   return may_stand() ? now + timeout + extra : end_of_time;
 }
 
+Duration Quorum::election_stagger() {
+  const Duration most = config_.election_stagger_max;
+  return most > Duration{0} ? random_.between(Duration{0}, most) : Duration{0};
+}
+
 // A leader that removed itself leaves its epoch too, as an observer.
 Instant Quorum::resigned_deadline(Instant now) { return may_stand() ? election_deadline(now) : now + config_.election_timeout; }
 

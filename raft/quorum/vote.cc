@@ -49,8 +49,17 @@ void Quorum::on_vote(Instant now, RequestToken token, const VoteRequest& request
       granted = can_grant(request);
     }
   }
+  if (granted && request.pre_vote) give_way(now);
   if (granted && !request.pre_vote && election_state().voted.id == no_node) become_voted(now, request.candidate);
   respond(token, VoteResponse{.error = error, .current = current_leader(), .granted = granted});
+}
+
+// Whoever has our pre-vote may win with it. If we have asked nobody yet, our turn comes when it has had its time.
+void Quorum::give_way(Instant now) {
+  auto* prospective = std::get_if<Prospective>(&role_);
+  if (prospective == nullptr || prospective->asks_at <= now || prospective->gave_way) return;
+  prospective->gave_way = true;
+  prospective->asks_at = now + config_.election_stagger_max;
 }
 
 void Quorum::on_vote_response(Instant now, NodeId from, const VoteResponse& response) {

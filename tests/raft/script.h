@@ -88,8 +88,10 @@ class Script {
     answered(voter, VoteResponse{ErrorCode::none, led_by(-1, epoch), true});
     return answered(voter, VoteResponse{ErrorCode::none, led_by(-1, epoch + 1), true});
   }
+  // And has asked for votes.
   void until_prospective() {
-    for (int i = 0; i < 20 && role() != "prospective"; ++i) expire();
+    const auto asks = [this] { return !asked.empty() && std::holds_alternative<VoteRequest>(asked.back().body); };
+    for (int i = 0; i < 20 && (role() != "prospective" || !asks()); ++i) expire();
   }
   // A fetch that acknowledges all below `offset`.
   std::string fetched_by(std::int32_t node, std::int64_t offset, std::int32_t epoch, Duration wait = milliseconds{500},

@@ -218,6 +218,54 @@ TEST(Kip595Vote, AHigherEpochEndsEveryRole) {
   EXPECT_EQ(node.role(), "unattached");
 }
 
+// Both followers of a leader that dies may have heard its last answer at one instant.
+TEST(Elections, AFollowerWaitsForAMomentOfItsOwnBeforeItStands) {
+  Duration least = Duration::max();
+  Duration most{0};
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    QuorumConfig config;
+    config.local = key(1);
+    VoterHistory history{voters({1, 2, 3}), static_voters_version};
+    Quorum quorum{config, Random{seed}, {election(3, 2, -1), LogIndex{}, std::move(history)}};
+    Effects effects;
+    Instant now{};
+    quorum.start(now, effects);
+    std::size_t asked = 0;
+    while (asked == 0) {
+      now = quorum.next_deadline();
+      for (const OutboundRequest& request : quorum.step(now, Tick{}).requests) {
+        if (std::holds_alternative<VoteRequest>(request.body)) ++asked;
+      }
+      ASSERT_LT(now, Instant{std::chrono::seconds{5}});
+    }
+    least = std::min(least, now - Instant{config.fetch_timeout});
+    most = std::max(most, now - Instant{config.fetch_timeout});
+  }
+  EXPECT_GE(least, Duration{0});
+  EXPECT_LT(least, milliseconds{10});
+  EXPECT_LE(most, milliseconds{250});
+  EXPECT_GT(most, milliseconds{240});
+}
+
+TEST(Elections, WhoHasGrantedAPreVoteLetsThatOneTryFirst) {
+  Script node{{.election = election(3, 2, -1)}};
+  while (node.role() != "prospective") node.expire();
+  EXPECT_EQ(node.receives(vote(3, 3, at(1, 1), true)), "answer: Vote granted leader 2 epoch 3\n");
+  EXPECT_EQ(node.quorum.next_deadline(), node.now + milliseconds{250});
+  EXPECT_EQ(node.receives(vote(3, 4, at(1, 1))).substr(0, 36), "persist epoch 4 leader -1 voted 3:10");
+  EXPECT_EQ(node.role(), "unattached");
+}
+
+TEST(Elections, WhoHasGrantedAPreVoteInVainAsksItself) {
+  Script node{{.election = election(3, 2, -1)}};
+  while (node.role() != "prospective") node.expire();
+  node.receives(vote(3, 3, at(1, 1), true));
+  node.pass(milliseconds{100});
+  node.receives(vote(3, 3, at(1, 1), true));
+  EXPECT_EQ(node.pass(milliseconds{150}),
+            "to 2: PreVote epoch 3 for 1:101 with log 1/1\nto 3: PreVote epoch 3 for 1:101 with log 1/1\n");
+}
+
 TEST(Elections, ALateAnswerFromAnEarlierRoleFindsNobody) {
   Script node{{.election = election(3, -1, -1)}};
   node.until_prospective();

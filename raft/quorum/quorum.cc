@@ -127,7 +127,10 @@ void Quorum::note_cluster_of(NodeId from, const ResponseBody& body) {
 
 // One alone may be the stranger itself.
 void Quorum::refuse_strangers() {
-  if (strangers_.empty() || leader() != no_node || out_->fatal) return;
+  if (strangers_.empty() || out_->fatal) return;
+  // A leader may be known from before the start; who leads, or has fetched, has found its cluster.
+  const auto* follower = std::get_if<Follower>(&role_);
+  if (is_leader() || (follower != nullptr && follower->has_fetched)) return;
   const bool by_address = voters().empty();
   const std::size_t all = by_address ? config_.bootstrap_servers.size() : voters().size();
   const auto counts = [&](NodeId id) { return by_address ? id < no_node : voters().find(id) != nullptr; };

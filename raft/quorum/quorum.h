@@ -91,7 +91,7 @@ class Quorum {
   // Asserts; at the end of every step.
   void check_invariants() const;
 
-  // Effects::fatal was told because a majority of the voters is of another cluster, and nobody leads this one.
+  // Effects::fatal was told because a majority of the voters is of another cluster, and no leader has answered.
   [[nodiscard]] bool is_stranger() const { return is_stranger_; }
 
  private:

@@ -316,6 +316,15 @@ TEST(Clusters, ANodeWhoseVotersAreOfAnotherClusterEnds) {
   EXPECT_TRUE(node.answered(3, stranger).starts_with("fatal: a majority of the voters belongs to another cluster"));
 }
 
+TEST(Clusters, ALeaderKnownFromBeforeTheStartDoesNotHideThat) {
+  const VoteResponse stranger{.error = ErrorCode::inconsistent_cluster_id};
+  Script node{{.election = election(3, 2, -1)}};
+  ASSERT_EQ(node.role(), "follower");
+  node.until_prospective();
+  node.answered(2, stranger);
+  EXPECT_TRUE(node.answered(3, stranger).starts_with("fatal: "));
+}
+
 TEST(Clusters, AVoterThatAnswersAsItShouldIsNoStrangerAnyMore) {
   Script node{{.election = election(3, -1, -1)}};
   node.until_prospective();

@@ -184,7 +184,8 @@ constexpr ConfigKey broker_table[] = {
            "How often high watermarks are written, in ms."),
     flag("log.preallocate", "false", "Whether a new segment is given its full size on disk at once."),
     number("num.recovery.threads.per.data.dir", int32, "2", 1, int_max,
-           "Partitions of one directory that are recovered at once after an unclean stop."),
+           "Partitions of one directory that are recovered at once after an unclean stop; sixteen times as many are closed at "
+           "once at a stop."),
     number("log.dir.failure.timeout.ms", int64, "30000", 1, long_max,
            "How long a broker whose failed directory cannot be told to the controller lives on, in ms."),
     // ---- records ----

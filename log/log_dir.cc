@@ -15,6 +15,7 @@ LogDir::LogDir(runtime::World& world, std::string path, std::function<void(const
     : world_{world},
       path_{std::move(path)},
       on_failed_{std::move(on_failed)},
+      names_turn_{world},
       checkpointing_{world},
       recovery_points_{recovery_point_checkpoint_name, [](const LogState& log) { return log.durable_point(); }},
       log_starts_{log_start_checkpoint_name, [](const LogState& log) { return log.log_start; }},
@@ -40,6 +41,31 @@ void LogDir::remove(const LogState& log) {
   if (found == logs_.end() || found->second != &log) return;
   logs_.erase(found);
   departed(log.partition);
+}
+
+runtime::Result<void> LogDir::sync_names() {
+  struct Turn {  // given up by a cancelled fiber, too
+    explicit Turn(LogDir& its_dir) : dir{its_dir} { dir.names_syncing_ = true; }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() {
+      dir.names_syncing_ = false;
+      dir.names_turn_.notify_all();
+    }
+    LogDir& dir;
+  };
+  const std::uint64_t wanted = ++names_asked_;
+  while (names_synced_ < wanted) {
+    if (names_syncing_) {
+      names_turn_.wait();
+      continue;
+    }
+    const Turn turn{*this};
+    const std::uint64_t asked = names_asked_;
+    if (auto synced = world_.sync_dir(path_); !synced) return synced;
+    names_synced_ = asked;
+  }
+  return {};
 }
 
 void LogDir::departed(const TopicPartition& partition) {

@@ -20,6 +20,7 @@
 #include "protocol/compression.h"
 #include "runtime/condition.h"
 #include "runtime/gate.h"
+#include "runtime/io.h"
 #include "runtime/mutex.h"
 #include "runtime/world.h"
 
@@ -51,6 +52,11 @@ class LogDir {
   void add(LogState& log);
   void remove(const LogState& log);
   [[nodiscard]] const std::map<TopicPartition, LogState*>& logs() const { return logs_; }
+  // Logs that are being made here: they count where the next one is placed.
+  std::size_t in_the_making = 0;
+  // What was named in the directory is durable when it returns. May wait: calls that come while a sync is under way share the
+  // next one.
+  runtime::Result<void> sync_names();
   // The checkpoints on the disk may tell of a log that is not here (any more).
   void departed(const TopicPartition& partition);
   // May wait. They do not tell of such a log from now on: it would be taken for a new one of the same name. An error: the
@@ -94,6 +100,10 @@ class LogDir {
   std::string path_;
   std::function<void(const std::string&)> on_failed_;
   std::map<TopicPartition, LogState*> logs_;
+  std::uint64_t names_asked_ = 0;   // calls of `sync_names`
+  std::uint64_t names_synced_ = 0;  // of them, those whose names are durable
+  bool names_syncing_ = false;
+  runtime::Condition names_turn_;
   runtime::Mutex checkpointing_;
   Checkpoint recovery_points_;
   Checkpoint log_starts_;

@@ -9,6 +9,7 @@
 #include "log/files.h"
 #include "log/log_state.h"
 #include "log/manager_state.h"
+#include "runtime/together.h"
 
 namespace squall::log {
 
@@ -19,7 +20,7 @@ ManagerState::ManagerState(runtime::World& its_world, LogManagerOptions its_opti
       options{std::move(its_options)},
       cluster_id{options.cluster_id},
       ids_{its_world.fork_random("log-manager")},
-      changing_{its_world},
+      created_{its_world},
       stopped_{its_world},
       gate_{its_world} {
   SQUALL_ASSERT(options.config_of != nullptr, "topics have a configuration");
@@ -93,16 +94,32 @@ void ManagerState::expire_producers() {
   }
 }
 
+// Each waits for the disk a few times: a fiber waits at less cost than the thread that Kafka would have for it.
+std::vector<std::shared_ptr<LogDir>> ManagerState::close_logs() {
+  constexpr std::size_t fibers_for_a_thread = 16;
+  std::vector<std::shared_ptr<LogDir>> unclean;
+  std::vector<std::shared_ptr<Log>> all;
+  for (const auto& [partition, log] : logs) all.push_back(log);
+  std::size_t next = 0;
+  const auto work = [&] {
+    while (next < all.size()) {
+      const std::shared_ptr<Log> held = all[next++];
+      LogState& log = held->state();
+      log.background.close_and_wait();
+      if (!close_cleanly(log)) unclean.push_back(log.dir);
+    }
+  };
+  const std::size_t fibers = fibers_for_a_thread * static_cast<std::size_t>(options.recovery_fibers_per_dir) * dirs.size();
+  runtime::together(world, "log-closer", std::min(fibers, all.size()), work);
+  return unclean;
+}
+
 void ManagerState::shutdown(std::int64_t broker_epoch) {
   if (stopping_) return;
   stop();
   gate_.close_and_wait();
-  std::vector<std::shared_ptr<LogDir>> unclean;
   for (const auto& dir : dirs) dir->gate().close_and_wait();
-  for (const auto& [partition, log] : logs) {
-    log->state().background.close_and_wait();
-    if (!close_cleanly(log->state())) unclean.push_back(log->state().dir);
-  }
+  const std::vector<std::shared_ptr<LogDir>> unclean = close_logs();
   for (const auto& dir : dirs) {
     if (!dir->online()) continue;
     const bool written = dir->checkpoint_recovery_points() && dir->checkpoint_log_starts() && dir->checkpoint_high_watermarks();
@@ -143,19 +160,39 @@ std::expected<std::shared_ptr<Log>, LogError> ManagerState::make_log(const std::
     return std::unexpected(written.error());
   if (auto started = state->start_segment(Offset{0}); !started) return std::unexpected(started.error());
   if (auto synced = world.sync_dir(path); !synced) return state->failed(synced.error(), "create log");
-  if (auto synced = world.sync_dir(dir->path()); !synced) return state->failed(synced.error(), "create log");
+  if (auto synced = dir->sync_names(); !synced) return state->failed(synced.error(), "create log");
   state->names_dirty = false;
   state->check_invariants();
   dir->add(*state);
   return std::make_shared<Log>(std::move(state));
 }
 
+// While one fiber makes the log of a partition, others wait who want it, too. Shared, for a fiber of a node that died may be
+// the last one that has the manager.
+class ManagerState::CreationTurn {
+ public:
+  CreationTurn(std::shared_ptr<ManagerState> manager, const TopicPartition& partition)
+      : manager_{std::move(manager)}, partition_{partition} {
+    while (!manager_->creating_.insert(partition_).second) manager_->created_.wait();
+  }
+  CreationTurn(const CreationTurn&) = delete;
+  CreationTurn& operator=(const CreationTurn&) = delete;
+  ~CreationTurn() {
+    manager_->creating_.erase(partition_);
+    manager_->created_.notify_all();
+  }
+
+ private:
+  std::shared_ptr<ManagerState> manager_;
+  const TopicPartition partition_;
+};
+
 std::expected<std::shared_ptr<Log>, LogError> ManagerState::create_log(const TopicPartition& partition, Uuid topic_id,
                                                                        PartitionAge age) {
   if (const auto found = logs.find(partition); found != logs.end() && found->second->topic_id() == topic_id) {
     return found->second;
   }
-  const std::lock_guard turn{changing_};
+  const CreationTurn turn{shared_from_this(), partition};
   if (const auto found = logs.find(partition); found != logs.end()) {
     std::shared_ptr<Log> log = found->second;
     if (log->topic_id() == topic_id) return log;
@@ -169,9 +206,16 @@ std::expected<std::shared_ptr<Log>, LogError> ManagerState::create_log(const Top
   std::shared_ptr<LogDir> place;
   for (const auto& dir : dirs) {
     if (age == PartitionAge::known && !dir->online()) return std::unexpected(LogError::storage_error);
-    if (dir->online() && (place == nullptr || dir->logs().size() < place->logs().size())) place = dir;
+    const auto size_of = [](const LogDir& one) { return one.logs().size() + one.in_the_making; };
+    if (dir->online() && (place == nullptr || size_of(*dir) < size_of(*place))) place = dir;
   }
   if (place == nullptr || stopping_) return std::unexpected(LogError::storage_error);
+  ++place->in_the_making;
+  struct Making {  // here, until it is among the logs
+    std::shared_ptr<LogDir> dir;
+    ~Making() { --dir->in_the_making; }
+  };
+  const Making making{place};
   auto made = make_log(place, partition, topic_id);
   if (made) logs[partition] = *made;
   return made;

@@ -11,7 +11,7 @@
 #include "log/log_state.h"
 #include "log/manager_state.h"
 #include "log/recovery.h"
-#include "runtime/task.h"
+#include "runtime/together.h"
 
 namespace squall::log {
 
@@ -227,12 +227,8 @@ std::expected<void, OpenError> ManagerState::load_dir(const std::shared_ptr<LogD
       logs[partition] = std::make_shared<Log>(std::move(state));
     }
   };
-  std::vector<runtime::Task<void>> workers;
-  for (std::int32_t i = 1; i < options.recovery_fibers_per_dir; ++i) {
-    if (static_cast<std::size_t>(i) < found.size()) workers.push_back(runtime::start_task(world, "log-recovery", work));
-  }
-  work();
-  for (auto& worker : workers) (void)worker.join();
+  runtime::together(world, "log-recovery", std::min(static_cast<std::size_t>(options.recovery_fibers_per_dir), found.size()),
+                    work);
   std::erase_if(logs, [](const auto& log) { return log.second == nullptr; });  // not reached before the directory failed
   return {};
 }

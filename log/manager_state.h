@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,6 @@
 #include "log/meta_properties.h"
 #include "runtime/condition.h"
 #include "runtime/gate.h"
-#include "runtime/mutex.h"
 
 namespace squall::log {
 
@@ -47,10 +47,14 @@ class ManagerState : public std::enable_shared_from_this<ManagerState> {
   std::int64_t previous_broker_epoch = -1;
 
  private:
+  class CreationTurn;
+
   std::expected<void, OpenError> claim_dir(LogDir& dir);
   std::expected<void, OpenError> take_clean_mark(LogDir& dir);
   std::expected<void, OpenError> load_dir(const std::shared_ptr<LogDir>& dir);
   void remove_half_made();
+  // The directories of the logs that could not be closed.
+  std::vector<std::shared_ptr<LogDir>> close_logs();
   std::expected<std::shared_ptr<Log>, LogError> make_log(const std::shared_ptr<LogDir>& dir, const TopicPartition& partition,
                                                          Uuid topic_id);
   [[nodiscard]] LogConfig config_for(const std::string& topic) const;
@@ -60,7 +64,8 @@ class ManagerState : public std::enable_shared_from_this<ManagerState> {
   void every(std::string_view name, std::int64_t interval_ms, Work work);
 
   Random ids_;
-  runtime::Mutex changing_;  // create and take_out
+  std::set<TopicPartition> creating_;  // each by one fiber at a time
+  runtime::Condition created_;
   runtime::Condition stopped_;
   runtime::Gate gate_;
   bool stopping_ = false;

@@ -1,9 +1,11 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
 
 #include "log/log_manager.h"
 #include "log/meta_properties.h"
+#include "runtime/task.h"
 #include "tests/log/log_fixture.h"
 
 namespace squall::log {
@@ -114,6 +116,43 @@ TEST_F(ManagerTest, NewLogsGoWhereTheFewestAre) {
   boot([&](LogManager& manager) {
     for (int i = 0; i < 9; ++i) ASSERT_TRUE(manager.create_log({"t", PartitionIndex{i}}, orders_id).has_value());
     for (const auto& dir : manager.dirs()) EXPECT_EQ(dir.logs.size(), 3U) << dir.path;
+  });
+}
+
+TEST_F(ManagerTest, LogsThatAreMadeAtOnceShareTheSyncsOfTheirDirectory) {
+  dirs_ = {"/d1", "/d2"};
+  constexpr int count = 40;
+  boot([&](LogManager& manager) {
+    int syncs = 0;
+    world_->fault = [&](std::string_view call, const std::string& file) -> std::optional<runtime::IoError> {
+      if (call == "sync_dir" && (file == "/d1" || file == "/d2")) ++syncs;
+      return std::nullopt;
+    };
+    std::vector<runtime::Task<void>> fibers;
+    for (int i = 0; i < count; ++i) {
+      fibers.push_back(runtime::start_task(*world_, "opener", [&manager, i] {
+        ASSERT_TRUE(manager.create_log({"t", PartitionIndex{i}}, orders_id).has_value());
+      }));
+    }
+    for (auto& fiber : fibers) ASSERT_TRUE(fiber.join().has_value());
+    world_->fault = {};
+    EXPECT_LT(syncs, count / 2);
+    for (const auto& dir : manager.dirs()) EXPECT_EQ(dir.logs.size(), 20U) << dir.path;
+  });
+  EXPECT_EQ(disk_.directory("/d1")->durable_directories.size(), 20U);
+  EXPECT_EQ(disk_.directory("/d2")->durable_directories.size(), 20U);
+}
+
+TEST_F(ManagerTest, WhoeverMakesALogAtTheSameTimeGetsTheSameOne) {
+  boot([&](LogManager& manager) {
+    std::vector<std::shared_ptr<Log>> logs;
+    std::vector<runtime::Task<void>> fibers;
+    for (int i = 0; i < 3; ++i) {
+      fibers.push_back(
+          runtime::start_task(*world_, "opener", [&] { logs.push_back(manager.create_log(orders, orders_id).value()); }));
+    }
+    for (auto& fiber : fibers) ASSERT_TRUE(fiber.join().has_value());
+    EXPECT_THAT(logs, testing::Each(manager.find(orders)));
   });
 }
 

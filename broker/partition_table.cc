@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "raft/metadata/metadata_topic.h"
+#include "runtime/together.h"
 
 namespace squall::broker {
 namespace {
@@ -107,8 +108,11 @@ void PartitionTable::put(const MetadataImage::Topic& topic, log::PartitionAge ag
   configure(*held);
   const std::size_t before = held->partitions.size();
   const auto known = std::exchange(held->applied, topic);
+  std::vector<std::size_t> changed;
   topic->partitions.visit_unshared(known == nullptr ? raft::PersistentVector<PartitionImage>{} : known->partitions,
-                                   [&](std::size_t index) { put(*held, *topic, index, age); });
+                                   [&](std::size_t index) { changed.push_back(index); });
+  held->partitions.resize(std::max(before, topic->partitions.size()));
+  put_all(*held, *topic, changed, age);
   if (!fresh && held->partitions.size() == before) return;
   by_name_[topic->name] = held;
   by_id_[topic->id] = held;
@@ -128,6 +132,25 @@ void PartitionTable::configure(Topic& held) {
   }
 }
 
+// A new log, and a role that begins, wait for the disk.
+bool PartitionTable::is_long(const Topic& held, const TopicImage& topic, std::size_t index) const {
+  const PartitionRef& partition = held.partitions[index];
+  const PartitionImage& wanted = topic.partitions[index];
+  if (partition == nullptr) return holds(wanted, setup_.self);
+  return partition->core().registration().leader_epoch != wanted.leader_epoch;
+}
+
+void PartitionTable::put_all(Topic& held, const TopicImage& topic, const std::vector<std::size_t>& indexes,
+                             log::PartitionAge age) {
+  constexpr std::size_t at_once_max = 64;
+  std::size_t next = 0;
+  const auto work = [&] {
+    while (next < indexes.size()) put(held, topic, indexes[next++], age);
+  };
+  const auto long_ones = std::ranges::count_if(indexes, [&](std::size_t index) { return is_long(held, topic, index); });
+  runtime::together(world_, "partition-opener", std::min(static_cast<std::size_t>(long_ones), at_once_max), work);
+}
+
 // A partition is put into its place when it has its role. Places are looked up again after each wait.
 void PartitionTable::put(Topic& held, const TopicImage& topic, std::size_t index, log::PartitionAge age) {
   const PartitionImage& wanted = topic.partitions[index];
@@ -142,7 +165,6 @@ void PartitionTable::put(Topic& held, const TopicImage& topic, std::size_t index
     const bool news = known.partition_epoch.value() != wanted.partition_epoch || known.leader_epoch != wanted.leader_epoch;
     if (news) partition->apply(registration_of(wanted), brokers_);
   }
-  if (index == held.partitions.size()) held.partitions.emplace_back();
   if (partition != nullptr && !ours) {
     partition->remove();
     (void)logs_.remove_log(partition->name());

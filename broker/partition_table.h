@@ -70,6 +70,9 @@ class PartitionTable {
   void agree(const MetadataImage& image, const std::string& name, log::PartitionAge age);
   void remove(std::string_view name);
   void put(const MetadataImage::Topic& topic, log::PartitionAge age);
+  // All `indexes`, several at once where it has to wait: for a log, or for the end of a role.
+  void put_all(Topic& held, const TopicImage& topic, const std::vector<std::size_t>& indexes, log::PartitionAge age);
+  [[nodiscard]] bool is_long(const Topic& held, const TopicImage& topic, std::size_t index) const;
   void put(Topic& held, const TopicImage& topic, std::size_t index, log::PartitionAge age);
   void configure(Topic& held);
   PartitionRef opened(const TopicImage& topic, std::size_t index, log::PartitionAge age);

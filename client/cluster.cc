@@ -211,6 +211,7 @@ bool Cluster::take_over_topic(const protocol::MetadataResponse::MetadataResponse
   topic.internal = from.is_internal;
   if (!same_topic) topic.partitions.clear();
   if (topic.partitions.size() < from.partitions.size()) changed = true;
+  if (topic.partitions.size() < from.partitions.size()) topic.partitions.reserve(from.partitions.size());
   for (const auto& partition : from.partitions) {
     if (partition.partition_index < 0 || static_cast<std::size_t>(partition.partition_index) >= from.partitions.size())
       continue;
@@ -226,6 +227,8 @@ bool Cluster::take_over_topic(const protocol::MetadataResponse::MetadataResponse
     known.leader_epoch = epoch;
     known.replicas.clear();
     known.in_sync_replicas.clear();
+    known.replicas.reserve(partition.replica_nodes.size());
+    known.in_sync_replicas.reserve(partition.isr_nodes.size());
     for (const std::int32_t node : partition.replica_nodes) known.replicas.emplace_back(node);
     for (const std::int32_t node : partition.isr_nodes) known.in_sync_replicas.emplace_back(node);
   }

@@ -85,6 +85,7 @@ class LogDir {
   std::unique_ptr<runtime::FileLock> lock;
   // Of all logs here, whose appends may take turns: no call of it waits.
   protocol::Compressor compressor;
+  std::size_t quarantined_logs = 0;
   bool was_clean = false;
   std::int64_t previous_broker_epoch = -1;
 

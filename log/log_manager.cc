@@ -313,6 +313,10 @@ std::vector<LogDirInfo> LogManager::dirs() const {
   return all;
 }
 
+bool LogManager::all_usable() const {
+  return std::ranges::all_of(state_->dirs, [](const auto& dir) { return dir->online() && dir->quarantined_logs == 0; });
+}
+
 std::string LogManager::cluster_id() const { return state_->cluster_id; }
 bool LogManager::was_clean_shutdown() const { return state_->was_clean; }
 std::int64_t LogManager::previous_broker_epoch() const { return state_->previous_broker_epoch; }

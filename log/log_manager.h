@@ -99,6 +99,8 @@ class LogManager {
   void config_changed(std::string_view topic);
 
   [[nodiscard]] std::vector<LogDirInfo> dirs() const;  // in the order of log.dirs
+  // Whether no directory has failed and no log is quarantined. Costs nothing, however many logs there are.
+  [[nodiscard]] bool all_usable() const;
   [[nodiscard]] std::string cluster_id() const;
   // True if every directory had its clean-shutdown mark; the broker epoch that they agree on, or -1.
   [[nodiscard]] bool was_clean_shutdown() const;

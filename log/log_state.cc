@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/assert.h"
 #include "log/files.h"
@@ -25,7 +26,10 @@ LogState::LogState(runtime::World& its_world, std::shared_ptr<LogDir> its_dir, T
       background{its_world},
       jitter{its_world.fork_random("segment-jitter/" + name)} {}
 
-LogState::~LogState() { dir->remove(*this); }
+LogState::~LogState() {
+  if (quarantined) --dir->quarantined_logs;
+  dir->remove(*this);
+}
 
 std::shared_ptr<Segment> LogState::segment_of(Offset offset) const {
   const auto after = std::ranges::upper_bound(segments, offset, {}, [](const auto& segment) { return segment->base_offset(); });
@@ -55,7 +59,7 @@ std::expected<void, LogError> LogState::usable() const {
 }
 
 void LogState::quarantine(Offset at, std::string_view reason) {
-  quarantined = true;
+  if (!std::exchange(quarantined, true)) ++dir->quarantined_logs;
   world.emit(runtime::EventName::log_quarantined, {{"partition", name}, {"at", at.value()}, {"reason", reason}});
 }
 

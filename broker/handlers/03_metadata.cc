@@ -16,22 +16,34 @@ namespace {
 using protocol::ErrorCode;
 using Answer = protocol::MetadataResponse::MetadataResponseTopic;
 
-// Replicas that nobody can read: on brokers that are down, or in a directory of this one that has failed.
-std::vector<std::int32_t> offline_replicas(const BrokerState& broker, const MetadataImage& image,
-                                           const PartitionImage& partition, bool held_offline) {
-  std::vector<std::int32_t> offline;
-  for (const std::int32_t id : partition.replicas.ids()) {
-    const BrokerImage* replica = image.brokers.get(NodeId{id});
-    const bool ours = NodeId{id} == broker.config.node_id;
-    if (replica == nullptr || replica->fenced || (ours && held_offline)) offline.push_back(id);
+// Who serves clients, looked up once for all that is described.
+struct Cluster {
+  explicit Cluster(const BrokerState& its_broker, std::shared_ptr<const MetadataImage> its_image)
+      : broker{its_broker}, image{std::move(its_image)}, may_be_offline{!broker.logs->all_usable()} {
+    for (const auto& [id, one] : image->brokers) {
+      if (!one.fenced) live.push_back(id);
+    }
   }
-  return offline;
+  const BrokerState& broker;
+  std::shared_ptr<const MetadataImage> image;
+  std::vector<NodeId> live{};  // sorted
+  bool may_be_offline;         // replicas of this broker
+};
+
+// Replicas that nobody can read: on brokers that are down, or in a directory of this one that has failed.
+void list_offline(const Cluster& cluster, const PartitionImage& partition, bool held_offline,
+                  std::vector<std::int32_t>& offline) {
+  for (const NodeId id : partition.replicas) {
+    const bool ours = id == cluster.broker.config.node_id;
+    if (!std::ranges::binary_search(cluster.live, id) || (ours && held_offline)) offline.push_back(id.value());
+  }
 }
 
-void describe(const BrokerState& broker, const MetadataImage& cluster, const TopicImage& topic, Answer& answer) {
+void describe(const Cluster& cluster, const TopicImage& topic, Answer& answer) {
   answer.name = topic.name;
   answer.topic_id = topic.id;
   answer.is_internal = topic.name == "__consumer_offsets" || topic.name == "__transaction_state";
+  answer.partitions.reserve(topic.partitions.size());
   for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
     const PartitionImage& image = topic.partitions[i];
     auto& partition = answer.partitions.emplace_back();
@@ -40,10 +52,13 @@ void describe(const BrokerState& broker, const MetadataImage& cluster, const Top
     partition.leader_epoch = image.leader_epoch.value();
     partition.replica_nodes = image.replicas.ids();
     partition.isr_nodes = image.in_sync_replicas.ids();
-    const PartitionRef& held = broker.partitions->find(topic.name, partition.partition_index);
-    const bool held_offline = held != nullptr && !held->online();
-    partition.offline_replicas = offline_replicas(broker, cluster, image, held_offline);
-    if (image.leader == no_node || (image.leader == broker.config.node_id && held_offline)) {
+    bool held_offline = false;
+    if (cluster.may_be_offline) {
+      const PartitionRef& held = cluster.broker.partitions->find(topic.name, partition.partition_index);
+      held_offline = held != nullptr && !held->online();
+    }
+    list_offline(cluster, image, held_offline, partition.offline_replicas);
+    if (image.leader == no_node || (image.leader == cluster.broker.config.node_id && held_offline)) {
       partition.error_code = wire(ErrorCode::leader_not_available);
       partition.leader_id = -1;
     }
@@ -99,13 +114,14 @@ void describe_wanted(RequestContext& context, const protocol::MetadataRequest& r
     context.slot.release();  // the controller may be long in coming
     creation = create_missing(broker, missing, errors);
   }
-  const auto image = broker.image();
+  const Cluster cluster{broker, broker.image()};
+  const MetadataImage& image = *cluster.image;
   for (const auto& wanted : *request.topics) {
     Answer& answer = response.topics.emplace_back();
     const bool by_id = !wanted.topic_id.is_zero();
-    const MetadataImage::Topic topic = by_id ? image->find(wanted.topic_id) : image->find(wanted.name.value_or(""));
+    const MetadataImage::Topic topic = by_id ? image.find(wanted.topic_id) : image.find(wanted.name.value_or(""));
     if (topic != nullptr) {
-      describe(broker, *image, *topic, answer);
+      describe(cluster, *topic, answer);
       continue;
     }
     answer.name = wanted.name;
@@ -143,8 +159,8 @@ Disposition handle(RequestContext& context) {
   response.controller_id = broker.config.node_id.value();
   const bool all = !request.topics || (context.version == 0 && request.topics->empty());
   if (all) {
-    const auto image = broker.image();
-    for (const auto& [name, topic] : image->topics) describe(broker, *image, *topic, response.topics.emplace_back());
+    const Cluster cluster{broker, broker.image()};
+    for (const auto& [name, topic] : cluster.image->topics) describe(cluster, *topic, response.topics.emplace_back());
   } else {
     describe_wanted(context, request, response);
   }

@@ -331,21 +331,29 @@ void start_again(RunContext& run, sim::Node& node) {
 
 namespace {
 
-bool all_have_enough_in_sync(const RunContext& run) {
-  const auto is_live = [&](NodeId id) {
-    const auto found = std::ranges::find(run.servers, id, [](const ServerNode& one) { return one.plan->id; });
-    return found != run.servers.end() && RunContext::is_up(*found);
-  };
-  for (const TopicPlan& topic : run.plan.topics) {
-    const auto wanted = parse_quantity(
-        run.plan.topic_value(topic.name, "min.insync.replicas", "min.insync.replicas").value_or("1"), Unit::count);
+ServeCheck serve_check_of(const Plan& plan) {
+  std::vector<ServeCheck::Wanted> topics;
+  for (const TopicPlan& topic : plan.topics) {
+    const auto wanted =
+        parse_quantity(plan.topic_value(topic.name, "min.insync.replicas", "min.insync.replicas").value_or("1"), Unit::count);
     const std::int64_t least = std::min<std::int64_t>(wanted.value_or(1), topic.replication);
-    for (std::int32_t index = 0; index < topic.partitions; ++index) {
-      const auto partition = run.view->partition(topic.name, index);
-      if (partition && std::ranges::count_if(partition->in_sync, is_live) < least) return false;
-    }
+    topics.push_back({topic.name, static_cast<std::size_t>(std::max<std::int64_t>(least, 0))});
   }
-  return true;
+  return ServeCheck{std::move(topics)};
+}
+
+// As the newest image that a live server has says.
+bool all_have_enough_in_sync(RunContext& run) {
+  if (!run.serve_check) run.serve_check = serve_check_of(run.plan);
+  std::shared_ptr<const raft::MetadataImage> newest;
+  std::vector<NodeId> up;
+  for (const ServerNode& server : run.servers) {
+    if (run.is_up(server)) up.push_back(server.plan->id);
+    if (server.broker == nullptr || server.node->state() != sim::NodeState::running) continue;
+    auto image = server.broker->image();
+    if (image != nullptr && (newest == nullptr || image->end_offset > newest->end_offset)) newest = std::move(image);
+  }
+  return newest == nullptr || run.serve_check->all_served(*newest, std::move(up));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "scenarios/run/atlas.h"
 #include "scenarios/run/cluster_view.h"
 #include "scenarios/run/plan.h"
+#include "scenarios/run/serve_check.h"
 #include "scenarios/run/timeline.h"
 #include "sim/simulation.h"
 
@@ -85,6 +86,7 @@ struct RunContext {
     bool by_all = false;
   };
   std::optional<Served> served;
+  std::optional<ServeCheck> serve_check;
   sim::Simulation simulation;  // last: its nodes use all of the above while they are unwound
 
   [[nodiscard]] Instant now() const { return simulation.now(); }

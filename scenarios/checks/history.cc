@@ -9,8 +9,9 @@ namespace squall::scenarios {
 std::string PartitionHistory::name() const { return fmt::format("{}/{}", topic_, partition_); }
 
 PartitionHistory::Sender& PartitionHistory::sender(ClientId client) {
-  if (client >= senders_.size()) senders_.resize(static_cast<std::size_t>(client) + 1);
-  return senders_[client];
+  const auto at = std::ranges::lower_bound(senders_, client, {}, &Sender::client);
+  if (at != senders_.end() && at->client == client) return *at;
+  return *senders_.insert(at, Sender{.client = client, .seen_at = {}, .sent_ms = {}});
 }
 
 std::uint64_t PartitionHistory::next_sequence(ClientId client, std::int64_t timestamp_ms) {
@@ -49,7 +50,7 @@ void PartitionHistory::excuse(std::int64_t floor, Instant until) {
   for (std::size_t at = from; at < slots_.size(); ++at) {
     if (!slots_[at].known()) continue;
     ++excused_records_;
-    senders_[slots_[at].client].seen_at[slots_[at].sequence] = -1;
+    sender(slots_[at].client).seen_at[slots_[at].sequence] = -1;
   }
   if (from < slots_.size()) slots_.resize(from);
   for (auto& [time, end] : acknowledgements_) end = std::min(end, floor);

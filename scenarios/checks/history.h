@@ -5,6 +5,7 @@
 // two look-ups. All times are the simulation's own.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -47,18 +48,22 @@ class PartitionHistory {
   // The next sequence of `client` here; the record counts as sent, with that timestamp (-1: not told).
   std::uint64_t next_sequence(ClientId client, std::int64_t timestamp_ms = -1);
   [[nodiscard]] std::uint64_t sent(ClientId client) const {
-    return client < senders_.size() ? senders_[client].seen_at.size() : 0;
+    const Sender* from = find_sender(client);
+    return from == nullptr ? 0 : from->seen_at.size();
   }
   // Where the record was first read or acknowledged, or -1.
   [[nodiscard]] std::int64_t seen_at(ClientId client, std::uint64_t sequence) const {
-    return senders_[client].seen_at[sequence];
+    return find_sender(client)->seen_at[sequence];
   }
   // The timestamp that its producer gave it; -1: not told.
   [[nodiscard]] std::int64_t timestamp_ms(ClientId client, std::uint64_t sequence) const {
-    return senders_[client].sent_ms[sequence];
+    return find_sender(client)->sent_ms[sequence];
   }
   void set_idempotent(ClientId client);
-  [[nodiscard]] bool is_idempotent(ClientId client) const { return client < senders_.size() && senders_[client].idempotent; }
+  [[nodiscard]] bool is_idempotent(ClientId client) const {
+    const Sender* from = find_sender(client);
+    return from != nullptr && from->idempotent;
+  }
 
   // ---- what stands where ----
   [[nodiscard]] const Slot* slot(std::int64_t offset) const {
@@ -98,7 +103,8 @@ class PartitionHistory {
   // With its records a partition may have lost what it knew of their producers. A broker takes any first sequence of a producer
   // that it does not know, so of what was under way by then a later batch may come before an earlier one that was refused.
   [[nodiscard]] bool order_excused(ClientId client, std::uint64_t sequence) const {
-    return client < senders_.size() && sequence < senders_[client].unordered_below;
+    const Sender* from = find_sender(client);
+    return from != nullptr && sequence < from->unordered_below;
   }
   // Raised by each excuse: what a reader remembers of the order is void.
   [[nodiscard]] std::uint32_t generation() const { return generation_; }
@@ -106,17 +112,24 @@ class PartitionHistory {
 
  private:
   struct Sender {
+    ClientId client = 0;
     std::vector<std::int64_t> seen_at;  // by sequence; -1: not yet
     std::vector<std::int64_t> sent_ms;  // by sequence: its timestamp
     std::uint64_t unordered_below = 0;  // sent before the last excuse was over
     bool idempotent = false;
   };
+  // Made at the first call.
   Sender& sender(ClientId client);
+  // Null: it has sent nothing here.
+  [[nodiscard]] const Sender* find_sender(ClientId client) const {
+    const auto at = std::ranges::lower_bound(senders_, client, {}, &Sender::client);
+    return at == senders_.end() || at->client != client ? nullptr : &*at;
+  }
   void excuse_order();
 
   std::string topic_;
   std::int32_t partition_;
-  std::vector<Sender> senders_;                                     // by client
+  std::vector<Sender> senders_;                                     // by client; of many partitions each has few
   std::vector<Slot> slots_;                                         // by offset
   std::vector<std::pair<Instant, std::int64_t>> acknowledgements_;  // both ascending
   std::int64_t deletable_below_ = 0;

@@ -1,12 +1,16 @@
 #include "sim/page_cache.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/file_image.h"
 
 namespace squall::sim {
 
-PageCache::PageCache(std::uint64_t bytes) : limit_{std::max<std::uint64_t>(bytes / chunk_bytes, 1)}, entries_(1) {}
+PageCache::PageCache(std::uint64_t bytes) : limit_{limit_of(bytes)}, entries_(1) {}
+
+// At least a chunk.
+std::uint64_t PageCache::limit_of(std::uint64_t bytes) { return std::max(bytes, chunk_bytes) / page_bytes; }
 
 void PageCache::unlink(std::uint32_t index) {
   const Entry& entry = entries_[index];
@@ -28,17 +32,23 @@ void PageCache::drop(std::uint32_t index) {
   entry.file->residency()[entry.chunk] = 0;
   entry.file = nullptr;
   free_.push_back(index);
-  --resident_;
+  resident_ -= entry.pages;
 }
 
 void PageCache::touch(FileImage& file, std::uint64_t chunk) {
   auto& residency = file.residency();
   if (chunk >= residency.size()) residency.resize(chunk + 1);
+  const std::uint64_t first = chunk * chunk_bytes;
+  const std::uint64_t bytes = file.size() > first ? std::min(file.size() - first, chunk_bytes) : 0;
+  const auto pages = static_cast<std::uint32_t>(std::max<std::uint64_t>((bytes + page_bytes - 1) / page_bytes, 1));
   if (const std::uint32_t index = residency[chunk]; index != 0) {
-    if (entries_[0].older == index) return;
-    unlink(index);
-    push_newest(index);
-    return;
+    resident_ += pages;
+    resident_ -= std::exchange(entries_[index].pages, pages);
+    if (entries_[0].older != index) {
+      unlink(index);
+      push_newest(index);
+    }
+    return shrink();
   }
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(entries_.size()));
@@ -47,10 +57,11 @@ void PageCache::touch(FileImage& file, std::uint64_t chunk) {
   const std::uint32_t index = free_.back();
   free_.pop_back();
   entries_[index].file = &file;
-  entries_[index].chunk = chunk;
+  entries_[index].chunk = static_cast<std::uint32_t>(chunk);
+  entries_[index].pages = pages;
   push_newest(index);
   residency[chunk] = index;
-  ++resident_;
+  resident_ += pages;
   shrink();
 }
 
@@ -82,7 +93,7 @@ void PageCache::forget(FileImage& file, std::uint64_t from_chunk) {
 }
 
 void PageCache::set_limit(std::uint64_t bytes) {
-  limit_ = std::max<std::uint64_t>(bytes / chunk_bytes, 1);
+  limit_ = limit_of(bytes);
   shrink();
 }
 

@@ -1,5 +1,6 @@
-// Which parts of a node's files are in memory: an LRU list of 64 KiB chunks with a size limit. Bytes themselves live in the
-// FileImage; being resident only decides whether a read costs disk time.
+// Which parts of a node's files are in memory: an LRU list of 64 KiB chunks with a size limit. A chunk takes as many pages as
+// its file had bytes in it when it was used last, so that a small file takes one. Bytes themselves live in the FileImage; being
+// resident only decides whether a read costs disk time.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@ class FileImage;
 class PageCache {
  public:
   static constexpr std::uint64_t chunk_bytes = 64 * 1024;
+  static constexpr std::uint64_t page_bytes = 4 * 1024;
 
   explicit PageCache(std::uint64_t bytes);
 
@@ -24,13 +26,14 @@ class PageCache {
   // Drops the file's chunks without their latent faults coming to light: the file is gone or cut.
   void forget(FileImage& file, std::uint64_t from_chunk = 0);
   void set_limit(std::uint64_t bytes);
-  [[nodiscard]] std::uint64_t resident_bytes() const { return resident_ * chunk_bytes; }
-  [[nodiscard]] std::uint64_t limit_bytes() const { return limit_ * chunk_bytes; }
+  [[nodiscard]] std::uint64_t resident_bytes() const { return resident_ * page_bytes; }
+  [[nodiscard]] std::uint64_t limit_bytes() const { return limit_ * page_bytes; }
 
  private:
   struct Entry {
     FileImage* file = nullptr;
-    std::uint64_t chunk = 0;
+    std::uint32_t chunk = 0;
+    std::uint32_t pages = 0;
     std::uint32_t newer = 0;  // 0: none
     std::uint32_t older = 0;
   };
@@ -39,7 +42,9 @@ class PageCache {
   void push_newest(std::uint32_t index);
   void shrink();
 
-  std::uint64_t limit_;
+  static std::uint64_t limit_of(std::uint64_t bytes);
+
+  std::uint64_t limit_;  // in pages, as `resident_`
   std::uint64_t resident_ = 0;
   std::vector<Entry> entries_;  // 0 is the list's anchor: `older` the newest, `newer` the oldest
   std::vector<std::uint32_t> free_;

@@ -133,6 +133,17 @@ TEST_F(SmallCache, TheLeastRecentlyUsedChunksAreEvicted) {
   });
 }
 
+TEST_F(SmallCache, ASmallFileTakesItsPagesAndNotAChunk) {
+  on_node([this](runtime::World& world) {
+    for (int i = 0; i < 40; ++i) write_file(world, "/x" + std::to_string(i), as_bytes("short"), true);
+    EXPECT_EQ(node->page_cache().resident_bytes(), 40 * PageCache::page_bytes);
+    write_file(world, "/x0", filled(3 * PageCache::page_bytes, 1), true);
+    EXPECT_EQ(node->page_cache().resident_bytes(), 42 * PageCache::page_bytes) << "as it grows";
+    for (int i = 40; i < 80; ++i) write_file(world, "/x" + std::to_string(i), as_bytes("short"), true);
+    EXPECT_LE(node->page_cache().resident_bytes(), 4 * PageCache::chunk_bytes);
+  });
+}
+
 TEST_F(DiskTest, DirtyBytesAreWrittenBackInTheBackgroundAfterHalfAMinute) {
   on_node([](runtime::World& world) { write_file(world, "/x", as_bytes("old enough"), false); });
   EXPECT_EQ(node->disk().dirty_bytes(), 10U);

@@ -145,7 +145,7 @@ class Controller {
   Instant last_operation_{};
   std::size_t awaited_records_ = 0;  // decided, and not replayed yet
   std::optional<std::int16_t> kraft_version_;
-  std::set<PartitionKey> touched_;
+  std::vector<PartitionKey> touched_;
 };
 
 }  // namespace squall::raft

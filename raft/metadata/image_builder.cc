@@ -55,6 +55,14 @@ std::shared_ptr<const MetadataImage> ImageBuilder::finish(Offset end_offset) {
   return std::make_shared<const MetadataImage>(std::move(image_));
 }
 
+std::vector<PartitionKey> ImageBuilder::touched_partitions() const {
+  std::vector<PartitionKey> keys = touched_partitions_;
+  std::ranges::sort(keys);
+  const auto doubles = std::ranges::unique(keys);
+  keys.erase(doubles.begin(), doubles.end());
+  return keys;
+}
+
 void ImageBuilder::put_changes() {
   for (const auto& [id, topic] : changed_) {
     image_.topics.set(topic->name, topic);
@@ -114,7 +122,7 @@ void ImageBuilder::reindex(PartitionKey key, const PartitionImage& before, const
 void ImageBuilder::put(TopicImage& topic, std::int32_t number, PartitionImage partition) {
   const PartitionKey key{topic.id, number};
   const auto at = static_cast<std::size_t>(number);
-  touched_partitions_.insert(key);
+  touched_partitions_.push_back(key);
   if (at == topic.partitions.size()) {
     index(key, partition);
     topic.partitions.push_back(std::move(partition));

@@ -22,8 +22,8 @@ class ImageBuilder {
 
   // What the records made, changed (partitions or configuration) or removed; sorted, without doubles.
   [[nodiscard]] std::vector<std::string> touched_topics() const { return {touched_.begin(), touched_.end()}; }
-  // Partitions that were made or changed, including such as are gone again.
-  [[nodiscard]] const std::set<PartitionKey>& touched_partitions() const { return touched_partitions_; }
+  // Partitions that were made or changed, including such as are gone again; sorted, without doubles.
+  [[nodiscard]] std::vector<PartitionKey> touched_partitions() const;
 
  private:
   TopicImage* topic_to_change(Uuid id);
@@ -63,7 +63,7 @@ class ImageBuilder {
   MetadataImage image_;
   std::map<Uuid, std::shared_ptr<TopicImage>> changed_;
   std::set<std::string> touched_;
-  std::set<PartitionKey> touched_partitions_;
+  std::vector<PartitionKey> touched_partitions_;  // as they came
 };
 
 // A record's `leader` that changes neither the leader nor its epoch.

@@ -41,6 +41,11 @@ class NodeList {
 
   // Of the numbers that stand in records.
   [[nodiscard]] static NodeList of(std::span<const std::int32_t> ids) {
+    if (ids.size() <= inside_max) {
+      NodeId few[inside_max];
+      std::transform(ids.begin(), ids.end(), few, [](std::int32_t id) { return NodeId{id}; });
+      return NodeList{std::span<const NodeId>{few, ids.size()}};
+    }
     std::vector<NodeId> nodes;
     nodes.reserve(ids.size());
     for (const std::int32_t id : ids) nodes.emplace_back(id);

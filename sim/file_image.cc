@@ -114,6 +114,7 @@ void FileImage::pop_durable() {
     changes_.pop_front();
     ++first_change_;
   }
+  if (changes_.empty()) changes_ = {};  // most files are written once, and there may be a million of them
 }
 
 void FileImage::commit(std::uint64_t mark) {
@@ -229,7 +230,7 @@ Fates FileImage::power_cut(Random& random, const PowerCut& weights) {
 std::uint64_t FileImage::missing(std::uint64_t at, std::uint64_t length) const {
   std::uint64_t bytes = 0;
   for_chunks(at, length, [&](std::uint64_t chunk, std::uint64_t, std::uint64_t, std::uint64_t) {
-    if (chunk >= residency_.size() || residency_[chunk] == 0) bytes += chunk_bytes;
+    if (residency(chunk) == 0) bytes += chunk_bytes;
   });
   return bytes;
 }
@@ -251,7 +252,7 @@ void FileImage::plant(ByteBuffer bytes, std::uint64_t at) {
   const std::uint64_t length = bytes.size();
   latent_.push_back({.at = at, .bytes = std::move(bytes)});
   for_chunks(at, length, [&](std::uint64_t chunk, std::uint64_t, std::uint64_t, std::uint64_t) {
-    if (chunk >= residency_.size() || residency_[chunk] == 0) evicted(chunk);
+    if (residency(chunk) == 0) evicted(chunk);
   });
 }
 

@@ -67,7 +67,17 @@ class FileImage {
   // Bytes of [at, at + length) that are not resident, in whole chunks.
   [[nodiscard]] std::uint64_t missing(std::uint64_t at, std::uint64_t length) const;
   void touch(std::uint64_t at, std::uint64_t length);
-  [[nodiscard]] std::vector<std::uint32_t>& residency() { return residency_; }
+  // Where the page cache has the chunk; 0: nowhere.
+  [[nodiscard]] std::uint32_t residency(std::uint64_t chunk) const {
+    if (chunk == 0) return first_residency_;
+    return chunk <= later_residency_.size() ? later_residency_[chunk - 1] : 0;
+  }
+  void set_residency(std::uint64_t chunk, std::uint32_t place) {
+    if (chunk > later_residency_.size()) later_residency_.resize(chunk);
+    (chunk == 0 ? first_residency_ : later_residency_[chunk - 1]) = place;
+  }
+  // Of chunks from there on nothing was ever resident.
+  [[nodiscard]] std::uint64_t residency_end() const { return later_residency_.size() + 1; }
   void evicted(std::uint64_t chunk);
 
   // ---- latent faults: come to light when the chunk leaves memory ----
@@ -105,8 +115,9 @@ class FileImage {
   [[nodiscard]] ByteBuffer copy(std::uint64_t at, std::uint64_t length) const;
 
   PageCache* cache_;
-  std::vector<ByteBuffer> chunks_;  // each shorter than a chunk where the rest is zeros
-  std::vector<std::uint32_t> residency_;
+  std::vector<ByteBuffer> chunks_;              // each shorter than a chunk where the rest is zeros
+  std::vector<std::uint32_t> later_residency_;  // of all chunks but the first: most files have one
+  std::uint32_t first_residency_ = 0;
   std::uint64_t size_ = 0;
   std::uint64_t allocated_ = 0;
   Fifo<Change> changes_;  // not durable, or behind one that is not

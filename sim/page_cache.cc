@@ -29,19 +29,17 @@ void PageCache::push_newest(std::uint32_t index) {
 void PageCache::drop(std::uint32_t index) {
   Entry& entry = entries_[index];
   unlink(index);
-  entry.file->residency()[entry.chunk] = 0;
+  entry.file->set_residency(entry.chunk, 0);
   entry.file = nullptr;
   free_.push_back(index);
   resident_ -= entry.pages;
 }
 
 void PageCache::touch(FileImage& file, std::uint64_t chunk) {
-  auto& residency = file.residency();
-  if (chunk >= residency.size()) residency.resize(chunk + 1);
   const std::uint64_t first = chunk * chunk_bytes;
   const std::uint64_t bytes = file.size() > first ? std::min(file.size() - first, chunk_bytes) : 0;
   const auto pages = static_cast<std::uint32_t>(std::max<std::uint64_t>((bytes + page_bytes - 1) / page_bytes, 1));
-  if (const std::uint32_t index = residency[chunk]; index != 0) {
+  if (const std::uint32_t index = file.residency(chunk); index != 0) {
     resident_ += pages;
     resident_ -= std::exchange(entries_[index].pages, pages);
     if (entries_[0].older != index) {
@@ -60,14 +58,13 @@ void PageCache::touch(FileImage& file, std::uint64_t chunk) {
   entries_[index].chunk = static_cast<std::uint32_t>(chunk);
   entries_[index].pages = pages;
   push_newest(index);
-  residency[chunk] = index;
+  file.set_residency(chunk, index);
   resident_ += pages;
   shrink();
 }
 
 void PageCache::evict(FileImage& file, std::uint64_t chunk) {
-  auto& residency = file.residency();
-  if (chunk < residency.size() && residency[chunk] != 0) drop(residency[chunk]);
+  if (const std::uint32_t index = file.residency(chunk); index != 0) drop(index);
   file.evicted(chunk);
 }
 
@@ -86,9 +83,8 @@ void PageCache::clear() {
 }
 
 void PageCache::forget(FileImage& file, std::uint64_t from_chunk) {
-  auto& residency = file.residency();
-  for (std::uint64_t chunk = from_chunk; chunk < residency.size(); ++chunk) {
-    if (residency[chunk] != 0) drop(residency[chunk]);
+  for (std::uint64_t chunk = from_chunk; chunk < file.residency_end(); ++chunk) {
+    if (const std::uint32_t index = file.residency(chunk); index != 0) drop(index);
   }
 }
 

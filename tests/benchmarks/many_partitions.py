@@ -45,7 +45,7 @@ heal = "300s"
 
 
 def scenario(partitions):
-    opening = 10 + partitions // 800  # partitions are opened one after another
+    opening = 10 + partitions // 10_000
     text = HEAD.format(at=opening, duration=opening + 60)
     for number in range(-(-partitions // TOPIC_PARTITIONS)):
         count = min(TOPIC_PARTITIONS, partitions - number * TOPIC_PARTITIONS)

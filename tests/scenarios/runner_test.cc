@@ -97,6 +97,21 @@ TEST(Runner, EventsCarryOnlyTheFieldsThatTheVocabularyNames) {
   EXPECT_GT(seen.size(), 12U);
 }
 
+TEST(Runner, AThousandPartitionsDoNotWaitForEachOthersDiskBeforeTheyAreLed) {
+  const Scenario scenario = scenario_of("[[topic]]\nname = \"many\"\npartitions = 1000\n", "1s");
+  std::vector<Instant> led;
+  RunOptions options;
+  options.on_event = [&](const sim::ProductEvent& event) {
+    const bool ours = event.name == runtime::EventName::leader_elected && event.text("partition")->starts_with("many-");
+    if (ours) led.push_back(event.at);
+  };
+  const auto result = run_scenario(scenario, options);
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->verdict, Verdict::held) << what_broke(*result);
+  ASSERT_EQ(led.size(), 1000U);
+  EXPECT_LT(led.back() - led.front(), std::chrono::milliseconds{100}) << "one after the other they need a millisecond each";
+}
+
 TEST(Runner, AFaultOfLinksStrikesEachLinkBetweenTwoSetsOnce) {
   const std::pair<std::string_view, std::vector<std::string>> rows[] = {
       {"from = \"broker.1\", to = \"all.nodes\"", {"broker-1 and client-1", "broker-1 and client-2", "broker-1 and client-3"}},

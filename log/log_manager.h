@@ -84,8 +84,8 @@ class LogManager {
   [[nodiscard]] std::vector<std::shared_ptr<Log>> logs() const;  // sorted by partition
   // The existing log, or a new empty one in the online directory with the fewest logs; durable when it returns. Partition
   // metadata of another topic id means a stray of a deleted topic: it is set aside first (KAFKA-14616). The log of a known
-  // partition may be in a directory that is offline: while there is one, storage_error instead of a second, empty log. Calls for
-  // different partitions may overlap, and then share what they wait for.
+  // partition may be in a directory that is offline: while there is one, storage_error instead of a second, empty log. Calls
+  // for different partitions may overlap, and then share what they wait for.
   std::expected<std::shared_ptr<Log>, LogError> create_log(const TopicPartition& partition, Uuid topic_id,
                                                            PartitionAge age = PartitionAge::known);
   // Renames the directory to `<name>.<id>-delete` (durable when it returns); its files go after file.delete.delay.ms.

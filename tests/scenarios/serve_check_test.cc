@@ -15,7 +15,9 @@ raft::MetadataImage with(raft::MetadataImage before, std::size_t count, const ra
   raft::TopicImage topic{.name = "orders", .id = orders_id, .partitions = {}};
   if (const auto known = before.find("orders")) topic = *known;
   for (std::size_t index = 0; index < count; ++index) {
-    raft::PartitionImage partition{.replicas = {one, two, three}, .in_sync_replicas = in_sync};
+    raft::PartitionImage partition;
+    partition.replicas = {one, two, three};
+    partition.in_sync_replicas = in_sync;
     if (index < topic.partitions.size()) {
       topic.partitions.change(index) = std::move(partition);
     } else {
@@ -29,7 +31,7 @@ raft::MetadataImage with(raft::MetadataImage before, std::size_t count, const ra
 }
 
 TEST(ServeCheckTest, APartitionIsServedWithEnoughLiveReplicasInSync) {
-  ServeCheck check{{{.topic = "orders", .in_sync = 2}}};
+  ServeCheck check{std::vector<ServeCheck::Wanted>{{.topic = "orders", .in_sync = 2}}};
   const raft::MetadataImage whole = with({}, 100, {one, two, three});
   EXPECT_TRUE(check.all_served({}, {one})) << "what is not there lacks nothing";
   EXPECT_TRUE(check.all_served(whole, {one, two, three}));
@@ -39,7 +41,7 @@ TEST(ServeCheckTest, APartitionIsServedWithEnoughLiveReplicasInSync) {
 }
 
 TEST(ServeCheckTest, ItFollowsThePartitionsThatChange) {
-  ServeCheck check{{{.topic = "orders", .in_sync = 2}}};
+  ServeCheck check{std::vector<ServeCheck::Wanted>{{.topic = "orders", .in_sync = 2}}};
   const std::vector<NodeId> up{one, two, three};
   raft::MetadataImage image = with({}, 100, {one, two, three});
   EXPECT_TRUE(check.all_served(image, up));

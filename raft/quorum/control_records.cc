@@ -170,9 +170,10 @@ std::expected<std::optional<ControlRecord>, std::string_view> parse_control_reco
   return std::nullopt;
 }
 
-std::expected<void, std::string_view> read_voter_changes(const protocol::RecordBatchView& batch,
-                                                         std::vector<VoterChange>& changes) {
-  if (!batch.is_control()) return {};
+std::expected<std::optional<LeaderChange>, std::string_view> read_voter_changes(const protocol::RecordBatchView& batch,
+                                                                                std::vector<VoterChange>& changes) {
+  std::optional<LeaderChange> leader;
+  if (!batch.is_control()) return leader;
   if (batch.codec() != protocol::Codec::none) return std::unexpected{"a control batch that is compressed"};
   protocol::RecordReader reader{batch, batch.payload()};
   protocol::RecordView record;
@@ -184,10 +185,12 @@ std::expected<void, std::string_view> read_voter_changes(const protocol::RecordB
       changes.push_back({record.offset, version->version});
     } else if (auto* voters = std::get_if<VoterSet>(&**parsed)) {
       changes.push_back({record.offset, std::make_shared<const VoterSet>(std::move(*voters))});
+    } else if (auto* change = std::get_if<LeaderChange>(&**parsed)) {
+      leader = std::move(*change);
     }
   }
   if (reader.failed()) return std::unexpected{"a control batch whose records cannot be read"};
-  return {};
+  return leader;
 }
 
 }  // namespace squall::raft

@@ -49,8 +49,9 @@ using ControlRecord = std::variant<LeaderChange, SnapshotHeader, SnapshotFooter,
 // the record is broken or of a version that is not known.
 [[nodiscard]] std::expected<std::optional<ControlRecord>, std::string_view> parse_control_record(
     const protocol::RecordView& record);
-// The voters and kraft.versions in a batch, appended to `changes`. `batch` has been validated. Only looks into control batches.
-[[nodiscard]] std::expected<void, std::string_view> read_voter_changes(const protocol::RecordBatchView& batch,
-                                                                       std::vector<VoterChange>& changes);
+// The voters and kraft.versions in a batch, appended to `changes`, and its LeaderChange record if it has one. `batch` has been
+// validated. Only looks into control batches.
+[[nodiscard]] std::expected<std::optional<LeaderChange>, std::string_view> read_voter_changes(
+    const protocol::RecordBatchView& batch, std::vector<VoterChange>& changes);
 
 }  // namespace squall::raft

@@ -66,6 +66,24 @@ bool Quorum::truncate_diverging(OffsetAndEpoch diverging) {
   return true;
 }
 
+// Static voters are told to each node by its own configuration. Where they differ, each has another idea of a majority.
+void Quorum::compare_electorate(const Electorate& electorate) {
+  if (kraft_version() >= dynamic_voters_version || !is_voter() || electorate.epoch != epoch_) return;
+  const auto known = [&](NodeId id) { return voters().find(id) != nullptr; };
+  if (electorate.voters.size() == voters().size() && std::ranges::all_of(electorate.voters, known)) return;
+  const auto ids = [](const auto& all, auto id_of) {
+    std::string text;
+    for (const auto& one : all) text += fmt::format("{}{}", text.empty() ? "" : ",", id_of(one));
+    return text;
+  };
+  is_stranger_ = true;
+  out_->fatal = fmt::format(
+      "the leader of epoch {} was elected among the voters {}, but controller.quorum.voters names {} here; give all nodes the "
+      "same voters",
+      epoch_, ids(electorate.voters, [](NodeId id) { return id; }),
+      ids(voters().voters(), [](const Voter& voter) { return voter.key.id; }));
+}
+
 // Only what continues our log, in epochs that can be: a batch of a later epoch than ours was read from a log that changed under
 // the reader (KAFKA-18723).
 void Quorum::append_fetched(RequestId id, const FetchResponse& response) {
@@ -76,6 +94,7 @@ void Quorum::append_fetched(RequestId id, const FetchResponse& response) {
     log_.append(batch.epoch, batch.end);
   }
   if (log_.end() == base) return;
+  compare_electorate(response.elected_by);
   for (const VoterChange& change : response.changes) {
     if (change.offset < base || change.offset >= log_.end()) continue;
     if (const auto* set = std::get_if<VoterSetPtr>(&change.value)) {

@@ -88,6 +88,12 @@ struct VoterChange {
   std::variant<VoterSetPtr, std::int16_t> value;
 };
 
+// The voters that a LeaderChange record names.
+struct Electorate {
+  LeaderEpoch epoch = no_epoch;  // no_epoch: there is no such record
+  std::vector<NodeId> voters{};
+};
+
 struct FetchResponse {
   ErrorCode error = ErrorCode::none;
   CurrentLeader current{};
@@ -101,6 +107,7 @@ struct FetchResponse {
   // As given to the core: what the response holds, validated, in order.
   std::vector<FetchedBatch> batches{};
   std::vector<VoterChange> changes{};
+  Electorate elected_by{};  // of the last LeaderChange among the batches
 };
 
 struct FetchSnapshotRequest {

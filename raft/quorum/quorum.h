@@ -91,7 +91,8 @@ class Quorum {
   // Asserts; at the end of every step.
   void check_invariants() const;
 
-  // Effects::fatal was told because a majority of the voters is of another cluster, and no leader has answered.
+  // Effects::fatal was told because this node does not belong here: a majority of the voters is of another cluster, or the
+  // leader was elected among other voters.
   [[nodiscard]] bool is_stranger() const { return is_stranger_; }
 
  private:
@@ -207,6 +208,7 @@ class Quorum {
   // No cluster holds so many elections between two words of a peer: such an epoch is an error or worse, and to take it would
   // use up the epochs there are.
   [[nodiscard]] bool is_believable(LeaderEpoch epoch) const;
+  void compare_electorate(const Electorate& electorate);
   void note_cluster_of(NodeId from, const ResponseBody& body);
   void refuse_strangers();
 
@@ -224,9 +226,9 @@ class Quorum {
   std::optional<ElectionState> persisted_;    // as told by the last Effects::election
   Requests requests_;
   Instant next_deadline_ = end_of_time;
-  bool failed_ = false;     // Effects::fatal was told
-  bool is_stranger_ = false;
-  Effects* out_ = nullptr;  // of the step under way
+  bool failed_ = false;       // Effects::fatal was told
+  bool is_stranger_ = false;  // see is_stranger()
+  Effects* out_ = nullptr;    // of the step under way
 };
 
 // "leader", "follower", ...: for events and tests.

@@ -107,7 +107,12 @@ bool read_batches(ByteView records, FetchResponse& answer, ByteView& whole) {
   while (cursor.next(batch)) {
     if (!batch.validate() || batch.base_offset() < Offset{0}) return false;
     if (!answer.batches.empty() && batch.base_offset() != answer.batches.back().end) return false;
-    if (!read_voter_changes(batch, answer.changes)) return false;
+    const auto leader = read_voter_changes(batch, answer.changes);
+    if (!leader) return false;
+    if (*leader) {
+      answer.elected_by = {.epoch = batch.partition_leader_epoch(), .voters = {}};
+      for (const ReplicaKey& voter : (*leader)->voters) answer.elected_by.voters.push_back(voter.id);
+    }
     answer.batches.push_back(
         {.base = batch.base_offset(), .end = batch.next_offset(), .epoch = batch.partition_leader_epoch()});
   }

@@ -195,6 +195,22 @@ class BadNodes(unittest.TestCase):
             self.assertEqual(node.wait(30), NOT_ADMITTED, node.output()[-2000:])
             self.assertRegex(node.output(), r"squall-broker: a majority of the voters belongs to another cluster")
 
+    def test_voters_that_do_not_agree_who_votes_do_not_go_on_together(self):
+        directory = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
+        cluster = Cluster(directory, controllers=3, brokers=0)
+        self.addCleanup(cluster.kill)
+        alone, *others = cluster.nodes
+        alone.properties["controller.quorum.voters"] = next(one for one in cluster.voters.split(",") if one.startswith(f"{alone.id}@"))
+        for node in cluster.nodes:
+            self.assertEqual(node.format().returncode, 0)
+        alone.start()
+        self.assertTrue(until(lambda: "event=controller-elected" in alone.output(), 20), alone.output())
+        for node in others:
+            node.start()
+        for node in others:
+            self.assertEqual(node.wait(30), NOT_ADMITTED, node.output()[-2000:])
+            self.assertRegex(node.output(), rf"squall-broker: the leader of epoch \d+ was elected among the voters {alone.id}, but")
+
     def test_a_broker_without_a_quorum_says_so_and_stops_when_it_is_told_to(self):
         port = free_ports(1)[0]
         lonely = self.stranger(9, voters=f"101@{HOST}:{port}")

@@ -80,6 +80,27 @@ TEST(Kip595Fetch, ACutBelowTheHighWatermarkEndsTheNode) {
   EXPECT_EQ(node.pass(std::chrono::hours{1}), "") << "nothing more is done";
 }
 
+TEST(StaticVoters, ALeaderThatOthersElectedIsNotFollowed) {
+  struct Case {
+    std::vector<NodeId> electorate;
+    std::int32_t epoch;
+    std::int16_t version;
+    bool fatal;
+  };
+  const Case cases[] = {{{NodeId{2}}, 3, static_voters_version, true},
+                        {{NodeId{2}, NodeId{3}, NodeId{4}}, 3, static_voters_version, true},
+                        {{NodeId{3}, NodeId{2}, NodeId{1}}, 3, static_voters_version, false},
+                        {{NodeId{2}}, 2, static_voters_version, false},  // of an epoch before a change of the configuration
+                        {{NodeId{2}}, 3, dynamic_voters_version, false}};
+  for (const Case& one : cases) {
+    Script node = follower({.kraft_version = one.version});
+    FetchResponse response = records(node, {batch(1, 2, 3)}, 1);
+    response.elected_by = {LeaderEpoch{one.epoch}, one.electorate};
+    EXPECT_EQ(node.answered(2, response).find("fatal: the leader of epoch 3 was elected among") != std::string::npos,
+              one.fatal);
+  }
+}
+
 // A majority that came back with empty logs elects a leader without what was committed.
 TEST(Kip595Fetch, WhatWasKnownToBeCommittedBeforeTheStartIsNotCutEither) {
   const LogIndex log{Offset{0}, Offset{10}, {{LeaderEpoch{1}, Offset{0}}, {LeaderEpoch{2}, Offset{4}}}, {}};

@@ -25,6 +25,8 @@ struct RecordTag {
 };
 
 inline constexpr std::size_t payload_bytes_min = 28;
+// What the run itself writes to see that a partition works, and which says nothing of the workloads.
+inline constexpr std::uint16_t probe_workload = UINT16_MAX;
 
 // `into.size()` >= payload_bytes_min.
 void write_payload(MutableBytes into, const RecordTag& tag);

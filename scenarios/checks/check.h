@@ -24,8 +24,9 @@ struct AckedBatch {
   std::uint64_t first_sequence = 0;
   std::uint32_t count = 0;
   std::int64_t base_offset = 0;
-  Instant sent;  // when the first of them was handed to the producer
-  Instant at;    // when the answer was there
+  Instant sent;        // when the first of them was handed to the producer
+  Instant at;          // when the answer was there
+  bool probe = false;  // no workload's, but of the run itself
 };
 
 enum class TagState : std::uint8_t {

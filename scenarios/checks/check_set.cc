@@ -55,9 +55,11 @@ CheckSet::CheckSet(AvailabilityBounds bounds) {
 
 void CheckSet::acked(const AckedBatch& batch) {
   PartitionHistory& partition = history_.partition(batch.partition);
-  tally_.records_acked += batch.count;
-  ++tally_.batches_acked;
-  tally_.latency_sum_ns += static_cast<std::uint64_t>((batch.at - batch.sent).count());
+  if (!batch.probe) {
+    tally_.records_acked += batch.count;
+    ++tally_.batches_acked;
+    tally_.latency_sum_ns += static_cast<std::uint64_t>((batch.at - batch.sent).count());
+  }
   if (batch.base_offset < 0) return;  // acks=0, or a duplicate whose offset the broker no longer knew
   if (partition.excused(batch.sent, batch.base_offset)) {
     tally_.records_excused += batch.count;
@@ -98,15 +100,17 @@ void CheckSet::read(ReadBatch batch) {
   if (batch.high_watermark >= 0 && partition.excused(batch.begun, batch.high_watermark)) batch.high_watermark = -1;
   for (Check* check : record_checks_) check->on_read(history_, batch);
   const auto flags = static_cast<std::uint8_t>(batch.sweep ? Slot::read | Slot::swept : Slot::read);
+  std::uint64_t probes = 0;
   for (const ObservedRecord& record : batch.records) {
     if (record.state == TagState::intact && !record.foreign) {
       partition.note(record.offset, record.tag.client, record.tag.sequence, flags);
+      if (record.tag.workload == probe_workload) ++probes;
     }
   }
   if (!batch.records.empty()) session.position = batch.records.back().offset + 1;
   session.high_watermark = std::max(session.high_watermark, batch.high_watermark);
   session.log_start = std::max(session.log_start, batch.log_start);
-  (batch.sweep ? tally_.records_swept : tally_.records_read) += batch.records.size();
+  (batch.sweep ? tally_.records_swept : tally_.records_read) += batch.records.size() - probes;
 }
 
 void CheckSet::looked_up(const TimeLookup& lookup) {

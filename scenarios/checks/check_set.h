@@ -16,7 +16,7 @@
 
 namespace squall::scenarios {
 
-// What a run did, for its gates and its report.
+// What the workloads of a run did, for its gates and its report.
 struct Tally {
   std::uint64_t records_sent = 0;
   std::uint64_t records_acked = 0;

@@ -97,6 +97,8 @@ WorkloadSpec parse_workload(Section section) {
   section.read("clients", Unit::count, workload.clients, {1, 10'000});
   section.read("start", Unit::duration, workload.start, {0, INT64_MAX});
   section.read("stop", Unit::duration, workload.stop, {0, INT64_MAX});
+  if (const toml::node* start = section.node("start")) workload.start_place = place_of(*start);
+  if (const toml::node* stop = section.node("stop")) workload.stop_place = place_of(*stop);
   switch (workload.kind) {
     case WorkloadKind::produce: parse_produce(section, workload); break;
     case WorkloadKind::consume: parse_consume(section, workload); break;

@@ -53,8 +53,25 @@ void check_workload_names(const Scenario& scenario, ErrorSink& errors) {
   }
 }
 
+// A workload that no draw lets do anything.
+void check_workload_times(const Scenario& scenario, ErrorSink& errors) {
+  for (std::size_t at = 0; at < scenario.workloads.size(); ++at) {
+    const WorkloadSpec& workload = scenario.workloads[at];
+    if (workload.start.least() >= scenario.run.duration.count()) {
+      errors.report(workload.start_place, fmt::format("workload[{}].start", at + 1),
+                    fmt::format("{} is never reached: the run lasts {}", workload.start.to_string(),
+                                show_quantity(scenario.run.duration.count(), Unit::duration)));
+    }
+    if (workload.stop && workload.stop->greatest() <= workload.start.least()) {
+      errors.report(workload.stop_place, fmt::format("workload[{}].stop", at + 1),
+                    fmt::format("{} is not after its start, {}", workload.stop->to_string(), workload.start.to_string()));
+    }
+  }
+}
+
 // Times count from the beginning of the workloads, and faults end with `run.duration`.
 void check_times(const Scenario& scenario, ErrorSink& errors) {
+  check_workload_times(scenario, errors);
   for (const FaultSpec& fault : scenario.faults) {
     if (fault.at_place.line == 0 || fault.at.least() < scenario.run.duration.count()) continue;
     errors.report(fault.at_place, fmt::format("fault \"{}\".at", fault.name),

@@ -83,6 +83,8 @@ struct WorkloadSpec {
   Value clients = Value::fixed(1, Unit::count);
   Value start = Value::fixed(0, Unit::duration);
   std::optional<Value> stop;
+  Place start_place;  // of `start` and `stop`; line 0: not given
+  Place stop_place;
 
   // produce
   std::optional<Value> rate;  // records (admin: operations) a second of the whole workload; absent: as fast as it goes

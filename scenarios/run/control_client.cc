@@ -52,7 +52,7 @@ bool works(RunContext& run, runtime::World& world, client::Producer& producer, c
   PartitionHistory& history = run.checks.history().partition(id);
   const client::TopicPartition partition = named(history);
   const std::int64_t now_ms = to_ms(world.wall_now());
-  const RecordTag tag{.workload = UINT16_MAX,
+  const RecordTag tag{.workload = probe_workload,
                       .client = client,
                       .partition = id,
                       .sequence = history.next_sequence(client, now_ms),
@@ -60,7 +60,6 @@ bool works(RunContext& run, runtime::World& world, client::Producer& producer, c
   std::array<std::uint8_t, 64> payload{};
   write_payload(payload, tag);
   const Instant sent = run.now();
-  ++run.checks.tally().records_sent;
   const auto offset = producer.send_and_wait({.topic = partition.topic,
                                               .partition = partition.partition,
                                               .timestamp_ms = tag.timestamp_ms,
@@ -74,7 +73,8 @@ bool works(RunContext& run, runtime::World& world, client::Producer& producer, c
                     .count = 1,
                     .base_offset = offset->value(),
                     .sent = sent,
-                    .at = run.now()});
+                    .at = run.now(),
+                    .probe = true});
   if (!consumer.seek(partition, *offset)) return false;
   while (world.now() < deadline) {
     const auto polled = consumer.poll(std::min(deadline, world.now() + try_for));

@@ -165,6 +165,21 @@ TEST(Runner, ARunThatDoesTooLittleDoesNotPass) {
   EXPECT_THAT(what_broke(result), HasSubstr("of at least 1000000 records were acknowledged"));
 }
 
+TEST(Runner, WhatTheRunWritesAndReadsItselfOpensNoGate) {
+  // The drawn beginning of the workloads lies behind the heal.
+  const auto scenario = parse_scenario(
+      "title = \"t\"\n[[topic]]\nname = \"orders\"\n"
+      "[[workload]]\nproduce = \"orders\"\nstart = \"normal(999s, 1s)\"\n[[workload]]\nconsume = \"orders\"\n"
+      "[run]\nduration = \"2s\"\n",
+      "t.toml", "t");
+  ASSERT_TRUE(scenario.has_value()) << scenario.error().to_string();
+  const RunResult result = run(*scenario);
+  EXPECT_EQ(result.verdict, Verdict::did_nothing);
+  EXPECT_EQ(result.tally.records_sent + result.tally.records_acked + result.tally.records_read, 0U);
+  EXPECT_THAT(what_broke(result), testing::AllOf(HasSubstr("only 0 of at least 1 records were acknowledged"),
+                                                 HasSubstr("only 0 of at least 1 records were read")));
+}
+
 TEST(Runner, AFaultThatIsNotFeltDoesNotPass) {
   const RunResult result =
       run(scenario_of("[expect]\nunavailable_min = \"> 2s\"\nproduce_latency_min = \"> 2s\"\n"

@@ -57,7 +57,7 @@ class Runner {
   std::expected<RunResult, LanguageError> go() {
     if (auto built = build_cluster(run_); !built) return std::unexpected(built.error());
     if (auto up = set_up(); !up) return std::unexpected(up.error());
-    safety();
+    if (!stopped_) safety();
     if (!stopped_) liveness();
     if (!stopped_) end_workloads();
     if (!stopped_) sweep();
@@ -83,7 +83,7 @@ class Runner {
     if (event.name == runtime::EventName::leader_elected) note_leader(event);
     faults_.event(event);
     if (options_.on_event) options_.on_event(event);
-    if (begun_ && options_.break_on && event.name == *options_.break_on) {
+    if (options_.break_on && event.name == *options_.break_on && !broke_on_event_) {
       broke_on_event_ = true;
       interrupt();
     }
@@ -176,7 +176,7 @@ class Runner {
       }
     }
     run_.begun = run_.now();
-    begun_ = true;
+    begun_ = !stopped_;
     return {};
   }
 

@@ -31,7 +31,7 @@ struct RunOptions {
   std::uint64_t seed = 1;
   bool keep_events = false;                       // for a trace file
   std::optional<Duration> until;                  // stop there
-  std::optional<runtime::EventName> break_on;     // stop at the first such event after the beginning
+  std::optional<runtime::EventName> break_on;     // stop at the first such event
   std::function<void(const Progress&)> progress;  // about every 100 virtual milliseconds
   std::function<void(sim::Simulation&)> ready;    // the simulation is there: to watch its trace, or to report a failed assert
   std::function<void(const sim::ProductEvent&)> on_event;

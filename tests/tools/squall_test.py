@@ -132,9 +132,18 @@ class SquallTest(unittest.TestCase):
         run = self.squall("run", "quiet.toml", "--until", "500ms")
         self.assertEqual(run.returncode, 0)
         self.assertIn("interrupted", run.stdout)
-        run = self.squall("run", "quiet.toml", "--break-on", "records-appended")
+        run = self.squall("run", "quiet.toml", "--break-on", "records-acknowledged")
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertIn("interrupted", run.stdout)
+        self.assertIn("the workloads begin", run.stdout)
+
+    def test_stops_at_an_event_before_the_workloads_begin(self):
+        for event in ("node-started", "leader-elected"):
+            run = self.squall("run", "quiet.toml", "--break-on", event)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertIn("interrupted", run.stdout)
+            self.assertIn(event, run.stdout)
+            self.assertNotIn("the workloads begin", run.stdout)
 
     def test_an_event_to_break_on_that_never_comes_exits_with_2(self):
         for arguments in ([], ["--json"]):

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "scenarios/report/report.h"
 
@@ -8,6 +9,7 @@ namespace squall::scenarios {
 namespace {
 
 constexpr std::size_t timeline_lines = 60;
+constexpr std::size_t event_lines_min = 20;  // however many faults there are
 
 std::string show(Duration duration) { return show_quantity(duration.count(), Unit::duration); }
 
@@ -34,17 +36,34 @@ std::string timeline_line(const TimelineEntry& entry, const RunResult& result) {
   return fmt::format("  {:>12}  {} {}{}{}\n", show_time(entry.at), mark, where, entry.text, effects(entry, result));
 }
 
+// How many events of each weight are shown: as many as there is room for beside phases and faults, the weightiest first.
+std::array<std::size_t, weights> room_for_events(const std::vector<TimelineEntry>& entries) {
+  std::array<std::size_t, weights> count{};
+  std::size_t others = 0;
+  for (const TimelineEntry& entry : entries) {
+    ++(entry.kind == EntryKind::event ? count[static_cast<std::size_t>(entry.weight)] : others);
+  }
+  std::size_t room = std::max(event_lines_min, timeline_lines - std::min(others, timeline_lines));
+  for (std::size_t& one : count) {
+    one = std::min(one, room);
+    room -= one;
+  }
+  return count;
+}
+
 std::string timeline(const RunResult& result, bool whole) {
   std::string text = "timeline\n";
-  std::size_t shown = 0;
+  std::array<std::size_t, weights> room = room_for_events(result.timeline);
   std::size_t hidden = 0;
   for (const TimelineEntry& entry : result.timeline) {
-    const bool always = entry.kind != EntryKind::event;
-    if (!whole && !always && shown >= timeline_lines) {
-      ++hidden;
-      continue;
+    if (entry.kind == EntryKind::event && !whole) {
+      std::size_t& left = room[static_cast<std::size_t>(entry.weight)];
+      if (left == 0) {
+        ++hidden;
+        continue;
+      }
+      --left;
     }
-    ++shown;
     text += timeline_line(entry, result);
   }
   hidden += result.timeline_left_out;

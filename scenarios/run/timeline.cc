@@ -31,6 +31,28 @@ constexpr bool is_frequent(EventName name) {
   }
 }
 
+Weight weight_of(const sim::ProductEvent& event) {
+  switch (event.name) {
+    case EventName::node_started:
+    case EventName::node_stopped:
+    case EventName::log_dir_failed:
+    case EventName::controller_elected:
+    case EventName::quorum_role_changed:
+    case EventName::controller_missing:
+    case EventName::registration_refused: return Weight::node;
+    case EventName::leader_elected:
+      // The first leader of a partition is part of its making.
+      return event.number("epoch").value_or(0) > 0 ? Weight::replica : Weight::routine;
+    case EventName::isr_shrunk:
+    case EventName::isr_expanded:
+    case EventName::log_truncated:
+    case EventName::log_quarantined:
+    case EventName::producer_fenced:
+    case EventName::sequence_gap: return Weight::replica;
+    default: return Weight::routine;
+  }
+}
+
 }  // namespace
 
 std::string show_time(Instant at) {
@@ -62,11 +84,13 @@ void Timeline::event(const sim::ProductEvent& event) {
     traced_.push_back({event.at, event.node, event.name, sim::to_string(event)});
   }
   if (is_frequent(event.name)) return;
-  if (++events_ > events_kept) {
+  const Weight weight = weight_of(event);
+  if (++events_[static_cast<std::size_t>(weight)] > events_kept) {
     ++left_out_;
     return;
   }
   add(event.at, EntryKind::event, sim::to_string(event), std::string{event.node_name});
+  entries_.back().weight = weight;
 }
 
 }  // namespace squall::scenarios

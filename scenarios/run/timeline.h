@@ -1,6 +1,7 @@
 // What happened when, for people: faults with their effects, product events that an operator would want to know, phases.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -14,6 +15,11 @@ namespace squall::scenarios {
 
 enum class EntryKind : std::uint8_t { phase, fault, heal, event, finding };
 
+// What of too many events is shown first: what befell nodes and controllers, then who leads partitions and who is in sync, then
+// the rest: topics that come and go, listeners, what was recovered.
+enum class Weight : std::uint8_t { node, replica, routine };
+inline constexpr std::size_t weights = 3;
+
 struct TimelineEntry {
   Instant at;
   EntryKind kind{};
@@ -21,6 +27,7 @@ struct TimelineEntry {
   Duration lasts{};        // of a fault; 0: a moment, or until the end
   std::string node;        // where
   sim::FaultId fault = 0;  // in the ledger
+  Weight weight{};         // of an event
 };
 
 // One product event, kept for a trace file.
@@ -44,7 +51,7 @@ class Timeline {
   [[nodiscard]] const std::vector<TracedEvent>& traced() const { return traced_; }
   [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
 
-  static constexpr std::size_t events_kept = 200;      // in the timeline
+  static constexpr std::size_t events_kept = 200;      // in the timeline, of each weight
   static constexpr std::size_t traced_kept = 500'000;  // for a trace file
 
  private:
@@ -52,7 +59,7 @@ class Timeline {
   std::vector<TimelineEntry> entries_;
   std::vector<std::uint64_t> counts_;  // by the value of the name
   std::vector<TracedEvent> traced_;
-  std::size_t events_ = 0;
+  std::array<std::size_t, weights> events_{};  // by weight
   std::uint64_t left_out_ = 0;
 };
 

@@ -13,6 +13,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "scenarios/report/report.h"
 #include "scenarios/run/cluster.h"
 
 namespace squall::scenarios {
@@ -163,6 +164,19 @@ TEST(Runner, ARunThatDoesTooLittleDoesNotPass) {
   const RunResult result = run(scenario_of("[expect]\nacked_min = 1000000\n"));
   EXPECT_EQ(result.verdict, Verdict::did_nothing);
   EXPECT_THAT(what_broke(result), HasSubstr("of at least 1000000 records were acknowledged"));
+}
+
+TEST(Runner, TheTimelineShowsWhatBefellNodesHoweverManyTopicsComeAndGo) {
+  const Scenario scenario = scenario_of(
+      "[[workload]]\nadmin = \"t\"\noperations = [\"create-topic\", \"delete-topic\"]\nrate = \"100/s\"\n"
+      "[[fault]]\nat = \"2500ms\"\ncrash = { for = \"200ms\" }\n");
+  const RunResult result = run(scenario);
+  ASSERT_EQ(result.verdict, Verdict::held) << what_broke(result);
+  const std::string report = text_report(scenario, result, {.wall_seconds = 0, .verbose = false, .command = "squall"});
+  const std::string_view later = std::string_view{report}.substr(report.find("!!"));
+  EXPECT_THAT(later, HasSubstr("node-started"));
+  EXPECT_THAT(report, HasSubstr(" more events\n"));
+  EXPECT_LT(std::ranges::count(std::string_view{report}.substr(0, report.find("what it did")), '\n'), 70);
 }
 
 TEST(Runner, WhatTheRunWritesAndReadsItselfOpensNoGate) {

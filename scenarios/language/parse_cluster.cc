@@ -8,7 +8,7 @@
 namespace squall::scenarios {
 namespace {
 
-constexpr std::array<std::string_view, 2> control_planes{"kraft", "zookeeper"};
+constexpr std::array<std::string_view, 1> control_planes{"kraft"};
 constexpr std::array<std::string_view, 2> voter_kinds{"static", "dynamic"};
 
 // "1..200" or one number.
@@ -20,17 +20,33 @@ void parse_seeds(Section& section, RunSpec& into) {
     return;
   }
   if (const auto* text = node->as_string()) {
-    const std::string_view range = text->get();
-    const std::size_t dots = range.find("..");
-    const auto first = parse_quantity(range.substr(0, dots), Unit::count);
-    const auto last = dots == std::string_view::npos ? first : parse_quantity(range.substr(dots + 2), Unit::count);
-    if (first && last && *first >= 0 && *first <= *last) {
-      into.first_seed = static_cast<std::uint64_t>(*first);
-      into.last_seed = static_cast<std::uint64_t>(*last);
+    if (const auto range = parse_seed_range(text->get())) {
+      into.first_seed = range->first;
+      into.last_seed = range->last;
       return;
     }
   }
   section.fail("seeds", "must be a range of seeds such as \"1..200\"");
+}
+
+// What makes the nodes of a scenario nodes of one cluster.
+constexpr std::array<std::string_view, 10> own_keys{"process.roles",
+                                                    "node.id",
+                                                    "broker.id",
+                                                    "listeners",
+                                                    "advertised.listeners",
+                                                    "log.dirs",
+                                                    "log.dir",
+                                                    "cluster.id",
+                                                    "controller.quorum.voters",
+                                                    "controller.quorum.bootstrap.servers"};
+
+void refuse_own_keys(Section& section, std::string_view name, const std::vector<std::pair<std::string, Place>>& places) {
+  for (const auto& [key, place] : places) {
+    if (std::ranges::find(own_keys, key) == own_keys.end()) continue;
+    section.errors().report(place, section.path_of(fmt::format("{}.{}", name, key)),
+                            "is set for each node by what else [cluster] says");
+  }
 }
 
 void read_fixed_duration(Section& section, std::string_view key, Duration& into, Bounds bounds) {
@@ -143,9 +159,6 @@ ConfigEntries parse_config(Section& owner, std::string_view name, std::vector<st
 void parse_cluster(Section section, ClusterSpec& into) {
   if (const auto plane = section.value("control_plane", Unit::word, {}, control_planes)) {
     into.control_plane = plane->to_string();
-    if (into.control_plane == "zookeeper") {
-      section.fail("control_plane", "only \"kraft\" is simulated");
-    }
   }
   parse_nodes(section, into);
   parse_voters(section, into);
@@ -159,6 +172,9 @@ void parse_cluster(Section section, ClusterSpec& into) {
   into.config = parse_config(section, "config", &into.config_places);
   into.broker_config = parse_config(section, "broker_config", &into.broker_config_places);
   into.controller_config = parse_config(section, "controller_config", &into.controller_config_places);
+  refuse_own_keys(section, "config", into.config_places);
+  refuse_own_keys(section, "broker_config", into.broker_config_places);
+  refuse_own_keys(section, "controller_config", into.controller_config_places);
   section.finish();
 }
 

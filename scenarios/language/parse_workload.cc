@@ -17,6 +17,13 @@ constexpr std::array<std::string_view, admin_operation_count> operations{
     "create-topic", "delete-topic", "add-partitions", "delete-records", "alter-config",
     "describe",     "list-offsets", "reassign",       "elect-leader",   "recreate-topic"};
 
+// As the producer of Kafka does: what is asked for in so many words is not taken back in silence.
+void refuse_unordered(Section& section, const WorkloadSpec& produce) {
+  if (!section.has("idempotence") || !produce.idempotence.is_fixed() || produce.idempotence.to_string() != "true") return;
+  if (produce.acks.is_fixed() && produce.acks.to_string() != "all") section.fail("idempotence", "needs acks = \"all\"");
+  if (produce.in_flight.least() > 5) section.fail("idempotence", "needs in_flight of at most 5");
+}
+
 void parse_produce(Section& section, WorkloadSpec& into) {
   section.read("rate", Unit::rate, into.rate, {1, INT64_MAX});
   section.read("acks", Unit::word, into.acks, {}, acks);
@@ -28,6 +35,7 @@ void parse_produce(Section& section, WorkloadSpec& into) {
   section.read("batch_size", Unit::bytes, into.batch_size, {1, 64 << 20});
   section.read("linger", Unit::duration, into.linger, {0, INT64_MAX});
   section.read("in_flight", Unit::count, into.in_flight, {1, 1'000});
+  refuse_unordered(section, into);
   section.read("headers", Unit::count, into.headers, {0, 1'000});
   section.read("request_timeout", Unit::duration, into.request_timeout, {1'000'000, INT64_MAX});
   section.read("delivery_timeout", Unit::duration, into.delivery_timeout, {1'000'000, INT64_MAX});

@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <optional>
+#include <system_error>
 
 #include "base/uint128.h"
+#include "scenarios/language/scenario.h"
 #include "scenarios/language/value.h"
 
 namespace squall::scenarios {
@@ -151,6 +154,22 @@ std::expected<std::int64_t, std::string> parse_quantity(std::string_view text, U
     return std::unexpected(fmt::format("\"{}\" lacks a unit of time: ns, us, ms, s, m or h", text));
   }
   return std::unexpected(wanted());
+}
+
+std::optional<SeedRange> parse_seed_range(std::string_view text) {
+  const auto seed = [](std::string_view part) -> std::optional<std::uint64_t> {
+    std::uint64_t number = 0;
+    const char* end = part.data() + part.size();
+    const auto [read_to, error] = std::from_chars(part.data(), end, number);
+    if (error == std::errc{} && read_to == end) return number;
+    const auto quantity = parse_quantity(part, Unit::count);  // "10k"
+    return quantity && *quantity >= 0 ? std::optional{static_cast<std::uint64_t>(*quantity)} : std::nullopt;
+  };
+  const std::size_t dots = text.find("..");
+  const auto first = seed(text.substr(0, dots));
+  const auto last = dots == std::string_view::npos ? first : seed(text.substr(dots + 2));
+  if (!first || !last || *first > *last) return std::nullopt;
+  return SeedRange{*first, *last};
 }
 
 std::string show_quantity(std::int64_t quantity, Unit unit) {

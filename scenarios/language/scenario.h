@@ -197,6 +197,13 @@ struct Scenario {
   RunSpec run;
 };
 
+struct SeedRange {
+  std::uint64_t first = 1;
+  std::uint64_t last = 1;
+};
+// "1..200" or one number; nothing if it is neither, or ends before it begins.
+[[nodiscard]] std::optional<SeedRange> parse_seed_range(std::string_view text);
+
 // Parses `text`. `file` and `name` are used for errors and ids.
 [[nodiscard]] std::expected<Scenario, LanguageError> parse_scenario(std::string_view text, std::string file, std::string name);
 

@@ -133,7 +133,12 @@ TEST(Language, RefusesClustersThatCannotBe) {
       {"brokers = 3\ncombined = true\n", "cluster.combined: needs `controllers`"},
       {"brokers = 3\ncontrollers = 5\ncombined = true\n", "x.toml:8:15: cluster.controllers: must be at most 3"},
       {"brokers = 3\ncontrollers = 3\nracks = 4\n", "cluster.racks: must be at most 3"},
-      {"control_plane = \"zookeeper\"\n", "only \"kraft\""},
+      {"control_plane = \"zookeeper\"\n", "x.toml:7:17: cluster.control_plane: \"zookeeper\" is not valid; valid: kraft"},
+      {"config = { \"node.id\" = 7 }\n", "x.toml:7:24: cluster.config.node.id: is set for each node"},
+      {"broker_config = { \"process.roles\" = \"broker\" }\n", "cluster.broker_config.process.roles: is set"},
+      {"controller_config = { \"controller.quorum.voters\" = \"1@a:1\" }\n", "controller.quorum.voters: is set"},
+      {"config = { \"log.dirs\" = \"/tmp\" }\n", "cluster.config.log.dirs: is set"},
+      {"config = { listeners = \"PLAINTEXT://:9092\" }\n", "cluster.config.listeners: is set"},
       {"combined = 1\n", "cluster.combined"},
   };
   for (const auto& [lines, error] : rows) EXPECT_THAT(error_of(with("[cluster]\n" + lines)), HasSubstr(error)) << lines;
@@ -283,6 +288,37 @@ TEST(Language, WhatWouldSilentlyDoNothingIsALocatedError) {
        "x.toml:8:16: fault \"reset#1\".to: there is no [[topic]] \"ordrs\"; did you mean \"orders\"?"},
   };
   for (const auto& [lines, error] : rows) EXPECT_EQ(error_of(with(lines)), error) << lines;
+}
+
+TEST(Language, RefusesIdempotenceThatKafkaRefuses) {
+  const std::pair<std::string, std::string_view> rows[] = {
+      {"idempotence = true\nacks = \"1\"\n", "x.toml:6:15: workload[1].idempotence: needs acks = \"all\""},
+      {"idempotence = true\nacks = \"0\"\n", "needs acks = \"all\""},
+      {"idempotence = true\nin_flight = 6\n", "workload[1].idempotence: needs in_flight of at most 5"},
+      {"idempotence = true\nin_flight = 5\n", "no error"},
+      {"acks = \"1\"\n", "no error"},
+      {"in_flight = 6\n", "no error"},
+      {"idempotence = \"choice(true, false)\"\nacks = \"1\"\n", "no error"},
+  };
+  for (const auto& [lines, error] : rows) EXPECT_THAT(error_of(with(lines)), HasSubstr(error)) << lines;
+}
+
+TEST(Language, ReadsRangesOfAllSeedsThatThereAre) {
+  const std::pair<std::string, std::string_view> rows[] = {
+      {"1..200", "1..200"},
+      {"7", "7..7"},
+      {"1..2k", "1..2000"},
+      {"18446744073709551614..18446744073709551615", "18446744073709551614..18446744073709551615"},
+      {"18446744073709551616", "none"},
+      {"9..1", "none"},
+      {"-1..1", "none"},
+      {"..5", "none"},
+      {"", "none"},
+  };
+  for (const auto& [text, expected] : rows) {
+    const auto range = parse_seed_range(text);
+    EXPECT_EQ(range ? std::to_string(range->first) + ".." + std::to_string(range->last) : "none", expected) << text;
+  }
 }
 
 TEST(Language, RefusesWhatNoClockLinkOrMemoryCanBear) {

@@ -19,25 +19,15 @@ namespace {
 using scenarios::RunOptions;
 using scenarios::RunResult;
 using scenarios::Scenario;
+using scenarios::SeedRange;
 using scenarios::Verdict;
-
-struct SeedRange {
-  std::uint64_t first = 1;
-  std::uint64_t last = 1;
-};
 
 std::expected<SeedRange, std::string> seeds_of(const RunArguments& arguments, const Scenario& scenario) {
   if (arguments.seed) return SeedRange{*arguments.seed, *arguments.seed};
   if (arguments.seeds.empty()) return SeedRange{scenario.run.first_seed, scenario.run.first_seed};
-  const std::size_t dots = arguments.seeds.find("..");
-  const auto first = scenarios::parse_quantity(std::string_view{arguments.seeds}.substr(0, dots), scenarios::Unit::count);
-  const auto last = dots == std::string::npos
-                        ? first
-                        : scenarios::parse_quantity(std::string_view{arguments.seeds}.substr(dots + 2), scenarios::Unit::count);
-  if (!first || !last || *first < 0 || *first > *last) {
-    return std::unexpected(fmt::format("--seeds: \"{}\" is not a range such as 1..200", arguments.seeds));
-  }
-  return SeedRange{static_cast<std::uint64_t>(*first), static_cast<std::uint64_t>(*last)};
+  const auto range = scenarios::parse_seed_range(arguments.seeds);
+  if (!range) return std::unexpected(fmt::format("--seeds: \"{}\" is not a range such as 1..200", arguments.seeds));
+  return *range;
 }
 
 // On a terminal one line that is written over; in a pipe nothing.

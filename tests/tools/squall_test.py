@@ -100,6 +100,7 @@ class SquallTest(unittest.TestCase):
                                   (["replay", "nonsense"], "is no id"), (["run", "quiet.toml", "--until", "5"], "lacks a unit"),
                                   (["run", "quiet.toml", "--break-on", "segment-roled"], 'did you mean "segment-rolled"?'),
                                   (["run", "quiet.toml", "--seeds", "9..1"], "is not a range"),
+                                  (["run", "quiet.toml", "--seeds", "0..18446744073709551616"], "is not a range"),
                                   (["run", "quiet.toml", "--until", "-1s"], "at least 0s"),
                                   (["run", "quiet.toml", "--seed", "-1"], "is not a seed"),
                                   (["run", "quiet.toml", "--seed", "1", "--seeds", "1..2"], "excludes"),
@@ -154,6 +155,14 @@ class SquallTest(unittest.TestCase):
         run = self.squall("run", "quiet.toml", "--break-on", "topic-deleted", "--until", "500ms")
         self.assertEqual(run.returncode, 0, "the rest of the run was not looked at")
         self.assertIn("interrupted", run.stdout)
+
+    def test_an_output_that_cannot_be_written_exits_with_2_and_one_clear_line(self):
+        for arguments in (["run", "quiet.toml"], ["run", "quiet.toml", "--json"], ["run", "quiet.toml", "--verbose"], ["list"],
+                          ["run", "quiet.toml", "--seeds", "1..2"], ["run", "nowhere", "--json"]):
+            with open("/dev/full", "w") as full:
+                run = subprocess.run([PROGRAM, *arguments], cwd=self.folder.name, stdout=full, stderr=subprocess.PIPE, text=True,
+                                     timeout=120)
+            self.assertEqual((run.returncode, run.stderr), (2, "standard output cannot be written\n"), arguments)
 
     def test_lists_what_there_is(self):
         self.assertIn("broker/first_run", self.squall("list", "scenarios").stdout)

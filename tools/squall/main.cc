@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdio>
 #include <exception>
 #include <string_view>
 
@@ -43,6 +44,11 @@ void add_run_options(CLI::App& command, RunArguments& arguments, CLI::Option* se
   command.add_flag("--verbose,-v", arguments.verbose, "every product event as it happens, and every check");
 }
 
+// On a full disk, or into a pipe that nobody reads.
+int cannot_be_written() {
+  return squall::tools::complain("standard output cannot be written", false, squall::tools::exit_usage);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -74,14 +80,16 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
-    if (run_app->parsed()) return squall::tools::run_command(run);
-    if (replay_app->parsed()) return squall::tools::replay_command(id, std::move(replay));
-    return squall::tools::list_command(what, list_json);
+    const int code = run_app->parsed()      ? squall::tools::run_command(run)
+                     : replay_app->parsed() ? squall::tools::replay_command(id, std::move(replay))
+                                            : squall::tools::list_command(what, list_json);
+    return std::fflush(stdout) == 0 ? code : cannot_be_written();
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help
     return squall::tools::complain(std::string{error.what()} + "; see `squall --help`", asks_for_json(argc, argv),
                                    squall::tools::exit_usage);
   } catch (const std::exception& error) {
+    if (std::ferror(stdout) != 0) return cannot_be_written();
     return squall::tools::complain(std::string{"internal error: "} + error.what(), false, squall::tools::exit_harness);
   }
 }

@@ -151,7 +151,7 @@ class Session {
       fmt::print("{}", scenarios::text_report(scenario_, run.result, options));
       if (arguments_.verify && good) fmt::print("verified: a second run gave the same trace\n");
     }
-    if (std::fflush(stdout) != 0) return complain("standard output cannot be written", false, exit_harness);
+    if (std::fflush(stdout) != 0) return complain("standard output cannot be written", false, exit_usage);
     if (missed) return complain(no_event, false, exit_usage);
     return good ? exit_held : exit_failed;
   }

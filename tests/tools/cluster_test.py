@@ -149,15 +149,58 @@ class ClusterTest(unittest.TestCase):
 
     def test_what_cannot_be_is_refused(self):
         self.assertIn("there is no cluster", self.cluster("status", code=2))
-        self.assertIn("no such program", self.cluster("start", "--program", "/nowhere", code=2))
-        self.cluster("destroy")
+        for words, wanted in ((["--program", "/nowhere"], "no such program"), (["--program", "/etc/passwd"], "cannot be executed"),
+                              (["--controllers", "0"], "--controllers 0: must be from 1 to 100"),
+                              (["--controllers", "-1"], "--controllers -1: must be"), (["--brokers", "0"], "--brokers 0: must be"),
+                              (["--brokers", "101"], "--brokers 101: must be"), (["--combined", "0"], "--combined 0: must be"),
+                              (["--base-port", "0"], "--base-port 0: must be from 1 to 65433"),
+                              (["--base-port", "65434"], "--base-port 65434: must be"), (["--config", "foo"], "key=value"),
+                              (["broker-9"], "there is no node broker-9")):
+            said = self.cluster("start", *(["--program", str(self.program)] if "--program" not in words else []), *words, code=2)
+            self.assertIn(wanted, said)
+            self.assertEqual(said.count("\n"), 1, said)
+            self.assertFalse((self.root / "c").exists(), "a start that was refused leaves nothing behind")
         self.assertIn("--combined N says it all", self.start("--combined", "2", "--brokers", "2", code=2))
-        self.start("--combined", "1")
+        self.start("--combined", "1", "--config", "log.segment.bytes=1048576")
+        self.cluster("start", "--config", "log.segment.bytes=1048576")
+        self.assertIn("was made without num.io.threads=3; name another --dir", self.cluster("start", "--config", "num.io.threads=3", code=2))
+        self.assertIn("key=value", self.cluster("start", "--config", "foo", code=2))
+        self.assertIn("the cluster there runs", self.cluster("start", "--program", "/bin/false", code=2))
         self.assertIn("has combined = 1", self.cluster("start", "--combined", "2", code=2))
         self.assertIn("still runs", self.cluster("destroy", code=2))
         self.cluster("stop")
+        self.assertIn("broker-1: not running; `tools/cluster start` first", self.cluster("restart", code=2))
         self.cluster("destroy")
         self.assertFalse((self.root / "c").exists())
+
+    def test_a_directory_or_a_file_that_is_no_cluster_is_told_in_one_line(self):
+        run = subprocess.run([sys.executable, str(TOP / "tools" / "cluster"), "--dir", "/proc/x", "start", "--program", str(self.program)],
+                             capture_output=True, text=True, timeout=60)
+        self.assertEqual((run.returncode, run.stderr.count("\n")), (2, 1), run.stderr)
+        self.assertIn("/proc/x", run.stderr)
+        (self.root / "c").mkdir()
+        for text in ("", "{", "[]", "{}", '{"brokers": "many"}'):
+            (self.root / "c" / "cluster.json").write_text(text)
+            for command in ("status", "destroy", "start"):
+                said = self.cluster(command, code=2)
+                self.assertIn("not what this tool has written", said)
+                self.assertEqual(said.count("\n"), 1, said)
+        (self.root / "c" / "cluster.json").unlink()
+        (self.root / "c" / "broker-1").mkdir()
+        self.assertIn("there is broker-1, but no cluster.json", self.start("--combined", "1", code=2))
+        self.assertTrue((self.root / "c" / "broker-1").exists())
+
+    def test_a_program_that_cannot_format_is_named_with_its_exit_code(self):
+        self.assertIn("false format` ended with 1: it said nothing", self.cluster("start", "--program", "/bin/false", code=2))
+        self.assertFalse((self.root / "c").exists())
+
+    def test_nodes_that_die_during_the_start_are_named_at_once(self):
+        # The controllers end, the broker waits for them in vain.
+        self.program.write_text("#!/bin/sh\n[ \"$1\" = format ] && exit 0\ncase $2 in *controller*) echo no quorum; exit 3;; esac\nexec sleep 100\n")
+        said = self.start("--controllers", "2", "--brokers", "1", code=2)
+        for name in ("controller-1", "controller-2"):
+            self.assertIn(f"{name} ended: no quorum (see {self.root / 'c' / name / 'log'})", said)
+        self.assertNotIn("broker-1", said)
 
     def test_a_node_that_ends_at_once_is_told_with_its_last_words(self):
         self.program.write_text("#!/bin/sh\n[ \"$1\" = format ] && exit 0\necho no luck today\nexit 3\n")

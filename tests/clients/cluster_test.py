@@ -5,6 +5,7 @@ By hand: cluster_test.py --rounds 50 --fault kill|pause|both runs the long form 
 """
 
 import argparse
+import importlib.util
 import os
 import pathlib
 import random
@@ -16,9 +17,13 @@ import time
 import unittest
 
 from cluster_harness import FAST, HOST, PAUSE_S, Cluster, active, kafka_frames, until
-from harness import SEED
+from harness import PROGRAM, SEED, idempotent_program, needs
 
+needs(PROGRAM, PROGRAM.is_file(), "it is not built")
+needs("kcat", shutil.which("kcat"), "it is a package")
+IDEMPOTENT = idempotent_program()
 sys.path = [path for path in sys.path if "pyenv" not in path]
+needs("python3-kafka", importlib.util.find_spec("kafka"), "it is a package")
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic  # noqa: E402
 from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError  # noqa: E402
 
@@ -28,7 +33,6 @@ try:
 except ImportError:
     confluent_kafka = None
 
-IDEMPOTENT = os.environ["SQUALL_IDEMPOTENT"]
 PARTITIONS = 6
 RATE = 1500  # records a second
 MEMORY_KIB = 160 * 1024

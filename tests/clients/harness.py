@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import unittest
@@ -19,6 +20,20 @@ BUILD = pathlib.Path(os.environ.get("SQUALL_BUILD", pathlib.Path(__file__).resol
 PROGRAM = BUILD / "tools" / "squall-broker"
 SEED = int(os.environ.get("SQUALL_TEST_SEED", "1"))
 READY = "listener-opened"
+
+
+def needs(what, there, remedy):
+    """Ends the test program, with one line, if something that it stands on is missing."""
+    if not there:
+        print(f"{pathlib.Path(sys.argv[0]).name}: {what} is missing: {remedy}; docs/cluster.md says how", file=sys.stderr)
+        sys.exit(2)
+
+
+def idempotent_program():
+    """The C program on librdkafka."""
+    path = pathlib.Path(os.environ.get("SQUALL_IDEMPOTENT", BUILD / "tests" / "clients" / "idempotent"))
+    needs(path, path.is_file(), "it is built where librdkafka-dev is installed")
+    return str(path)
 
 
 def free_port():

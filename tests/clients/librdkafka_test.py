@@ -7,9 +7,9 @@ import subprocess
 import time
 import unittest
 
-from harness import SEED, BrokerTest, consume
+from harness import SEED, BrokerTest, consume, idempotent_program
 
-PROGRAM = os.environ["SQUALL_IDEMPOTENT"]
+PROGRAM = idempotent_program()
 PARTITIONS = 3
 KILLS = int(os.environ.get("SQUALL_KILLS", "100"))
 

@@ -75,12 +75,12 @@ void LogDir::departed(const TopicPartition& partition) {
 std::expected<void, LogError> LogDir::forget_departed(const TopicPartition& partition) {
   for (Checkpoint* one : {&recovery_points_, &log_starts_, &high_watermarks_}) {
     if (!one->departed.contains(partition)) continue;
-    if (auto written = write(*one, FullDisk::fails); !written) return written;
+    if (auto written = write(*one, Shortage::fails); !written) return written;
   }
   return {};
 }
 
-std::expected<void, LogError> LogDir::write(Checkpoint& checkpoint, FullDisk full) {
+std::expected<void, LogError> LogDir::write(Checkpoint& checkpoint, Shortage shortage) {
   std::lock_guard turn{checkpointing_};
   if (!online_) return std::unexpected(LogError::storage_error);
   std::set<TopicPartition> departed = std::exchange(checkpoint.departed, {});
@@ -90,16 +90,21 @@ std::expected<void, LogError> LogDir::write(Checkpoint& checkpoint, FullDisk ful
   auto done = write_file_atomically(world_, path, as_bytes(text));
   if (done) return {};
   checkpoint.departed.merge(departed);
-  if (done.error() == IoError::no_space && full == FullDisk::keeps_old) {
+  if (done.error() == IoError::too_many_open && shortage == Shortage::keeps_old) return {};  // the next one may do
+  if (done.error() == IoError::no_space && shortage == Shortage::keeps_old) {
     done = remove_if_exists(world_, path + std::string{temporary_suffix});
   }
   if (!done) return std::unexpected(fail(done.error(), checkpoint.name));
   return {};
 }
 
-std::expected<void, LogError> LogDir::checkpoint_recovery_points(FullDisk full) { return write(recovery_points_, full); }
-std::expected<void, LogError> LogDir::checkpoint_log_starts(FullDisk full) { return write(log_starts_, full); }
-std::expected<void, LogError> LogDir::checkpoint_high_watermarks(FullDisk full) { return write(high_watermarks_, full); }
+std::expected<void, LogError> LogDir::checkpoint_recovery_points(Shortage shortage) {
+  return write(recovery_points_, shortage);
+}
+std::expected<void, LogError> LogDir::checkpoint_log_starts(Shortage shortage) { return write(log_starts_, shortage); }
+std::expected<void, LogError> LogDir::checkpoint_high_watermarks(Shortage shortage) {
+  return write(high_watermarks_, shortage);
+}
 
 void LogDir::delete_later(std::vector<std::string> paths, std::int64_t delay_ms) {
   const Instant due = world_.now() + std::chrono::milliseconds{delay_ms};

@@ -34,8 +34,9 @@ inline constexpr std::string_view high_watermark_checkpoint_name = "replication-
 inline constexpr std::string_view clean_shutdown_name = ".kafka_cleanshutdown";
 inline constexpr std::string_view lock_name = ".lock";
 
-// What a checkpoint that finds the disk full does to its directory: fail it, or leave the old checkpoint, which is still true.
-enum class FullDisk : std::uint8_t { fails, keeps_old };
+// What a checkpoint that finds the disk full, or no descriptor free, does to its directory: fail it, or leave the old
+// checkpoint, which is still true.
+enum class Shortage : std::uint8_t { fails, keeps_old };
 
 class LogDir {
  public:
@@ -64,9 +65,9 @@ class LogDir {
   std::expected<void, LogError> forget_departed(const TopicPartition& partition);
 
   // Writes the file, durably. Calls take turns; each writes what is true when its turn comes. May wait.
-  std::expected<void, LogError> checkpoint_recovery_points(FullDisk full = FullDisk::fails);
-  std::expected<void, LogError> checkpoint_log_starts(FullDisk full = FullDisk::fails);
-  std::expected<void, LogError> checkpoint_high_watermarks(FullDisk full = FullDisk::fails);
+  std::expected<void, LogError> checkpoint_recovery_points(Shortage shortage = Shortage::fails);
+  std::expected<void, LogError> checkpoint_log_starts(Shortage shortage = Shortage::fails);
+  std::expected<void, LogError> checkpoint_high_watermarks(Shortage shortage = Shortage::fails);
 
   // ---- deletion after file.delete.delay.ms: files already marked `.deleted`, directories already marked `-delete` ----
   void delete_later(std::vector<std::string> paths, std::int64_t delay_ms);
@@ -95,7 +96,7 @@ class LogDir {
     Offset (*value)(const LogState&);
     std::set<TopicPartition> departed{};  // logs that the file may tell of though they are not here
   };
-  std::expected<void, LogError> write(Checkpoint& checkpoint, FullDisk full);
+  std::expected<void, LogError> write(Checkpoint& checkpoint, Shortage shortage);
 
   runtime::World& world_;
   std::string path_;

@@ -118,7 +118,7 @@ std::expected<void, LogError> Log::flush() {
 
 std::expected<void, LogError> Log::checkpoint_recovery_point() {
   if (const auto usable = state_->usable(); !usable) return usable;
-  return state_->dir->checkpoint_recovery_points(FullDisk::keeps_old);
+  return state_->dir->checkpoint_recovery_points(Shortage::keeps_old);
 }
 
 std::expected<void, LogError> Log::assign_epoch_start(LeaderEpoch epoch, Offset start) {

@@ -51,13 +51,13 @@ void ManagerState::start() {
   }
   every("log-retention", options.retention_check_interval_ms, [](ManagerState& self) { self.run_retention(); });
   every("log-recovery-points", options.recovery_point_checkpoint_interval_ms, [](ManagerState& self) {
-    for (const auto& dir : self.dirs) (void)dir->checkpoint_recovery_points(FullDisk::keeps_old);
+    for (const auto& dir : self.dirs) (void)dir->checkpoint_recovery_points(Shortage::keeps_old);
   });
   every("log-starts", options.log_start_checkpoint_interval_ms, [](ManagerState& self) {
-    for (const auto& dir : self.dirs) (void)dir->checkpoint_log_starts(FullDisk::keeps_old);
+    for (const auto& dir : self.dirs) (void)dir->checkpoint_log_starts(Shortage::keeps_old);
   });
   every("high-watermarks", options.high_watermark_checkpoint_interval_ms, [](ManagerState& self) {
-    for (const auto& dir : self.dirs) (void)dir->checkpoint_high_watermarks(FullDisk::keeps_old);
+    for (const auto& dir : self.dirs) (void)dir->checkpoint_high_watermarks(Shortage::keeps_old);
   });
   every("producer-expiry", options.producer_id_expiration_check_interval_ms,
         [](ManagerState& self) { self.expire_producers(); });

@@ -1,5 +1,10 @@
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+
+#include <algorithm>
 
 #include "runtime/linux/errors.h"
 #include "runtime/linux/socket.h"
@@ -30,6 +35,21 @@ bool concerns_one_connection(int error) {
 // Something must be closed elsewhere before another connection can be taken.
 bool is_shortage(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
 
+// Connections may not take the descriptors that files need: a quarter of what the process may have, and 64 where that leaves as
+// many for them. The kernel gives the lowest number that is free, so a high one tells how many are taken.
+bool leaves_enough_for_files(int any_open) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;
+  const rlim_t kept = std::max(limit.rlim_cur / 4, std::min<rlim_t>(64, limit.rlim_cur / 2));
+  const UniqueFd lowest_free{::fcntl(any_open, F_DUPFD_CLOEXEC, 0)};
+  return lowest_free && static_cast<rlim_t>(lowest_free.get()) < limit.rlim_cur - kept;
+}
+
+bool has_waiting(int listener) {
+  pollfd asked{.fd = listener, .events = POLLIN, .revents = 0};
+  return ::poll(&asked, 1, 0) > 0;
+}
+
 }  // namespace
 
 Result<void> LinuxListener::bind(const SocketAddress& address) {
@@ -53,7 +73,12 @@ Result<std::unique_ptr<Connection>> LinuxListener::accept() {
     SocketAddress from;
     from.length = sizeof from.storage;
     watch_.in.ready = false;
-    UniqueFd fd{uninterrupted([&] { return accept4(fd_.get(), from.get(), &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC); })};
+    UniqueFd fd;
+    if (leaves_enough_for_files(fd_.get())) {
+      fd.reset(uninterrupted([&] { return accept4(fd_.get(), from.get(), &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC); }));
+    } else {
+      errno = has_waiting(fd_.get()) ? EMFILE : EAGAIN;
+    }
     if (fd) {
       if (auto connection = accepted(std::move(fd), from)) return connection;
       errno = ENOMEM;  // epoll had no room for it: it is dropped

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import unittest
 
-from harness import PROGRAM, SEED, BrokerTest, consume, kcat, produce
+from harness import PROGRAM, SEED, BrokerTest, connect, consume, kcat, produce
 
 VALUES = [b"value %05d " % i + b"x" * 600 for i in range(5000)]  # three segments of the smallest size
 STORAGE_FAILED, CORRUPT_METADATA, BAD_USAGE = 4, 5, 2
@@ -146,6 +146,20 @@ class BrokenFiles(BrokerTest):
         self.assertEqual(resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE), (700, 700))
         self.assertIn("open files: limit raised from 256 to 700\n", broker.output())
         self.assert_serves(broker)
+
+    def test_connections_do_not_take_the_descriptors_of_files(self):
+        broker = self.make(log_flush_offset_checkpoint_interval_ms=200, replica_high_watermark_checkpoint_interval_ms=200)
+        broker.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300)))
+        open_files = pathlib.Path(f"/proc/{broker.process.pid}/fd")
+        streams = [connect(broker) for _ in range(350)]
+        produced = subprocess.Popen(["kcat", "-b", broker.address, "-P", "-t", "kept", "-X", "acks=all"], stdin=subprocess.PIPE)
+        self.assertLess(len(list(open_files.iterdir())), 240)
+        for stream in streams:
+            stream.close()
+        produced.communicate(b"after all\n", timeout=60)
+        self.assertEqual(produced.returncode, 0)
+        self.assertEqual(consume(broker, "kept"), [b"after all"])
+        self.assertEqual(broker.stop(), 0, broker.output())
 
     def test_a_limit_of_open_files_that_is_high_enough_is_not_spoken_of(self):
         broker = self.make()

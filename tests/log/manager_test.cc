@@ -218,6 +218,24 @@ TEST_F(ManagerTest, ALogThatAPowerCutLeftWithoutItsTopicIsThatOfWhoeverAsksForIt
   }
 }
 
+TEST_F(ManagerTest, ACheckpointThatFindsNoDescriptorFreeIsWrittenAtItsNextTurn) {
+  boot([&](LogManager& manager) {
+    const auto log = *manager.create_log(orders, orders_id);
+    ASSERT_TRUE(append(*log, {.records = 3}).has_value());
+    ASSERT_TRUE(log->flush().has_value());
+    world_->fault = [](std::string_view call, const std::string& file) {
+      const bool struck = call == "open" && file.contains(recovery_point_checkpoint_name);
+      return struck ? std::optional{runtime::IoError::too_many_open} : std::nullopt;
+    };
+    EXPECT_TRUE(log->checkpoint_recovery_point().has_value());
+    EXPECT_TRUE(manager.dirs()[0].online);
+    world_->fault = {};
+    ASSERT_TRUE(log->checkpoint_recovery_point().has_value());
+    const auto file = disk_.file(manager.dirs()[0].path + "/" + std::string{recovery_point_checkpoint_name});
+    ASSERT_NE(file, nullptr);
+  });
+}
+
 TEST_F(ManagerTest, OneFailedDirectoryDoesNotStopTheOthers) {
   dirs_ = {"/d1", "/d2"};
   boot(

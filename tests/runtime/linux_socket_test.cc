@@ -356,6 +356,41 @@ TEST_F(LinuxSocketTest, AcceptWaitsOutAShortageOfDescriptors) {
   });
 }
 
+TEST_F(LinuxSocketTest, ConnectionsLeaveDescriptorsForFiles) {
+  const ScratchDir dir;
+  world_.run([&] {
+    const auto listener = listen();
+    rlimit limit{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const rlimit few{.rlim_cur = 256, .rlim_max = limit.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    const Counter& shortages = world_.metrics().counter("squall_accept_shortages_total");
+    std::vector<std::unique_ptr<Connection>> clients;
+    std::vector<std::unique_ptr<Connection>> served;
+    auto accepting = start_task(world_, "accept", [&] {
+      while (auto connection = listener->accept()) served.push_back(std::move(*connection));
+    });
+    while (shortages.value == 0) {
+      auto client = world_.connect(listener->local(), world_.now() + 10s);
+      ASSERT_TRUE(client.has_value()) << "after " << clients.size();
+      clients.push_back(std::move(*client));
+      world_.sleep_until(world_.now() + 1ms);
+    }
+    std::vector<std::unique_ptr<File>> files;
+    for (int i = 0; i < 60; ++i) files.push_back(make(dir / ("file-" + std::to_string(i)), "text"));
+    EXPECT_LT(served.size(), clients.size());
+    clients.clear();
+    served.clear();
+    files.clear();
+    auto late = world_.connect(listener->local(), world_.now() + 10s);
+    ASSERT_TRUE(late.has_value());
+    while (served.empty()) world_.sleep_until(world_.now() + 1ms);
+    listener->close();
+    (void)accepting.join();
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  });
+}
+
 TEST_F(LinuxSocketTest, ManyConnectionsAreServedAtOnce) {
   world_.run([&] {
     const auto listener = listen();

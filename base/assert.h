@@ -16,6 +16,7 @@ enum class ExitCode : int {
   storage_failed = 4,
   corrupt_metadata = 5,
   not_admitted = 6,  // the cluster did not let the node join
+  cut_short = 7,     // a second signal ended a clean stop
 };
 
 // What is told of a failed assert before the process ends. Called once, on the failing stack; must not return control to it

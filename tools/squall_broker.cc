@@ -8,7 +8,9 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <optional>
@@ -119,6 +121,11 @@ int serve(BrokerConfig config, const Arguments& arguments) {
   squall::runtime::LinuxOptions options;
   options.handle_signals = true;
   options.least_level = event_level(arguments.events);
+  options.on_impatience = [] {
+    std::_Exit(complain(ExitCode::cut_short,
+                        "ended by a second signal before it had stopped cleanly; the next start recovers "
+                        "its logs; send one signal and wait to stop it cleanly"));
+  };
   raise_open_files_limit(options.least_level);
   squall::runtime::LinuxWorld world{options};
   std::optional<StartError> wrong;
@@ -141,7 +148,8 @@ int serve(BrokerConfig config, const Arguments& arguments) {
     (void)stopper.join();
     (void)watcher.join();
   });
-  return wrong ? complain(wrong->code, wrong->message) : 0;  // behind all events: the last words are why
+  for (const int stop : {SIGTERM, SIGINT}) (void)std::signal(stop, SIG_IGN);  // it has stopped: a repeat is late, not a kill
+  return wrong ? complain(wrong->code, wrong->message) : 0;                   // behind all events: the last words are why
 }
 
 int format(const BrokerConfig& config, const squall::broker::FormatOptions& options) {

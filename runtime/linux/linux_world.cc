@@ -27,7 +27,8 @@ LinuxWorld::LinuxWorld(LinuxOptions options)
       events_{options.event_fd, options.least_level},
       stop_waiters_{*this} {
   ignore_broken_pipes();
-  if (options.handle_signals) signals_ = std::make_unique<StopSignals>(core_.reactor, [this](int) { on_signal(); });
+  if (options.handle_signals)
+    signals_ = std::make_unique<StopSignals>(core_.reactor, [this, options](int) { on_signal(options); });
 }
 
 LinuxWorld::~LinuxWorld() { SQUALL_ASSERT(core_.scheduler.alive() == 0, "a world ends only after its fibers"); }
@@ -65,12 +66,16 @@ void LinuxWorld::wait_for_work() {
   if (next != end_of_time) scheduler.fire_timers(core_.clock.now());
 }
 
-void LinuxWorld::on_signal() {
-  if (stop_requested_) core_.scheduler.cancel(main_);
-  request_stop();
+void LinuxWorld::on_signal(const LinuxOptions& options) {
+  if (!stop_requested_) return request_stop();
+  if (now() - stop_requested_at_ < options.signal_patience) return;
+  events_.flush();
+  if (options.on_impatience) return options.on_impatience();
+  core_.scheduler.cancel(main_);
 }
 
 void LinuxWorld::request_stop() {
+  if (!stop_requested_) stop_requested_at_ = now();
   stop_requested_ = true;
   stop_waiters_.wake_all();
 }

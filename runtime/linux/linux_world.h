@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -19,7 +20,10 @@ namespace squall::runtime {
 
 struct LinuxOptions {
   std::optional<std::uint64_t> seed;  // of the random streams; otherwise from the kernel's entropy
-  bool handle_signals = false;        // SIGTERM and SIGINT ask for a stop; a second one cancels the main fiber
+  bool handle_signals = false;        // SIGTERM and SIGINT ask for a stop
+  // Signals that follow the request to stop within this are the same request: timeout(1) and terminals send it twice.
+  Duration signal_patience = std::chrono::seconds{1};
+  std::function<void()> on_impatience{};  // at a signal after that, on the main loop; without it, the main fiber is cancelled
   EventLevel least_level = EventLevel::info;
   int event_fd = STDERR_FILENO;
   std::size_t helper_threads = 4;
@@ -68,13 +72,14 @@ class LinuxWorld final : public World {
  private:
   void run_fibers();
   void wait_for_work();
-  void on_signal();
+  void on_signal(const LinuxOptions& options);
 
   Core core_;
   Random random_;
   EventLog events_;
   WaitQueue stop_waiters_;
   bool stop_requested_ = false;
+  Instant stop_requested_at_;
   FiberId main_;
   std::unique_ptr<StopSignals> signals_;
 };

@@ -8,13 +8,14 @@ import resource
 import shutil
 import signal
 import stat
+import struct
 import subprocess
 import unittest
 
-from harness import PROGRAM, SEED, BrokerTest, connect, consume, kcat, produce
+from harness import PROGRAM, SEED, BrokerTest, connect, consume, frame, kcat, produce, request, text
 
 VALUES = [b"value %05d " % i + b"x" * 600 for i in range(5000)]  # three segments of the smallest size
-STORAGE_FAILED, CORRUPT_METADATA, BAD_USAGE = 4, 5, 2
+STORAGE_FAILED, CORRUPT_METADATA, BAD_USAGE, CUT_SHORT = 4, 5, 2, 7
 
 
 class BrokenFiles(BrokerTest):
@@ -165,6 +166,34 @@ class BrokenFiles(BrokerTest):
         broker = self.make()
         broker.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (700, 700)))
         self.assertNotIn("open files", broker.output())
+
+    def test_a_repeated_signal_does_not_cut_a_clean_stop_short(self):
+        broker = self.broker()
+        for _ in range(3):
+            broker.process.send_signal(signal.SIGTERM)
+        self.assertEqual(broker.wait(), 0, broker.output())
+        self.assertIn("node-stopped", broker.output())
+        self.assertTrue((broker.log_dir / ".kafka_cleanshutdown").exists())
+
+    def test_a_late_second_signal_ends_a_stop_and_says_so(self):
+        broker = self.broker(squall_shutdown_grace_ms=60000)
+        produce(broker, "kept", VALUES)
+        fetch = request(1, 4, 1, struct.pack(">iiiibi", -1, 100, 0, 1 << 20, 0, 1) + text("kept") + struct.pack(">iiqi", 1, 0, 0, 1 << 20))
+        with connect(broker) as slow_reader:  # what it does not read keeps the stop waiting
+            slow_reader.settimeout(1)
+            with self.assertRaises(TimeoutError):
+                for _ in range(1 << 20):
+                    slow_reader.sendall(frame(fetch))
+            while broker.alive:
+                broker.process.send_signal(signal.SIGTERM)
+                try:
+                    broker.process.wait(timeout=0.3)
+                except subprocess.TimeoutExpired:
+                    pass
+            self.assertEqual(broker.wait(), CUT_SHORT, broker.output())
+        self.assertIn("squall-broker: ended by a second signal", broker.output())
+        broker.start()
+        self.assertEqual(consume(broker, "kept"), VALUES)
 
     def test_a_missing_properties_file_is_named(self):
         broker = self.make()

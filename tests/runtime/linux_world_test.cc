@@ -111,9 +111,44 @@ TEST(LinuxWorld, ATerminationSignalAsksForAStop) {
   EXPECT_TRUE(world.stop_requested());
 }
 
+TEST(LinuxWorld, ASignalThatIsRepeatedAtOnceIsTheSameRequest) {
+  LinuxOptions options = quiet();
+  options.handle_signals = true;
+  options.signal_patience = std::chrono::hours{1};
+  options.on_impatience = [] { FAIL() << "the stop has only begun"; };
+  LinuxWorld world{options};
+  bool ended = false;
+  world.run([&] {
+    std::raise(SIGTERM);
+    world.wait_for_stop();
+    std::raise(SIGTERM);
+    std::raise(SIGINT);
+    world.sleep_until(world.now() + std::chrono::milliseconds{5});
+    ended = true;
+  });
+  EXPECT_TRUE(ended);
+}
+
+TEST(LinuxWorld, ALateSignalIsTold) {
+  LinuxOptions options = quiet();
+  options.handle_signals = true;
+  options.signal_patience = Duration::zero();
+  bool told = false;
+  options.on_impatience = [&] { told = true; };
+  LinuxWorld world{options};
+  world.run([&] {
+    std::raise(SIGTERM);
+    world.wait_for_stop();
+    std::raise(SIGTERM);
+    while (!told) world.yield();
+  });
+  EXPECT_TRUE(told);
+}
+
 TEST(LinuxWorld, ASecondSignalCancelsAMainFiberThatDoesNotStop) {
   LinuxOptions options = quiet();
   options.handle_signals = true;
+  options.signal_patience = Duration::zero();
   LinuxWorld world{options};
   bool unwound = false;
   world.run([&] {

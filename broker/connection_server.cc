@@ -172,6 +172,7 @@ ConnectionServer::Ended ConnectionServer::dispatch(RequestContext& context) {
       context.slot.release();  // the peer may take its time to read: that must hold up nobody else
       return send(context.response);
     case Disposition::no_response: return std::nullopt;
+    case Disposition::unanswered: return "stopped";
     case Disposition::close: break;
   }
   return reject("malformed-body", context.api_key, context.version);

@@ -24,6 +24,7 @@ struct ListenerState;
 enum class Disposition : std::uint8_t {
   respond,      // send what the context holds
   no_response,  // Produce with acks=0
+  unanswered,   // the connection is closed without an answer that nobody is at fault for lacking: the node stops
   close,        // the connection cannot go on: malformed, or an error that acks=0 cannot tell
 };
 

@@ -52,7 +52,7 @@ Disposition serve(RequestContext& context) {
   std::uint64_t bytes_max = UINT64_MAX;
   if constexpr (requires { raft::bytes_wanted(message); }) bytes_max = raft::bytes_wanted(message);
   auto answered = context.broker.control_plane->quorum->ask(std::move(*request), bytes_max);
-  if (!answered) return Disposition::close;  // the node stops
+  if (!answered) return Disposition::unanswered;  // the node stops
   const Answer& answer = std::get<Answer>(answered->body);
   context.broker.metrics.error(wire(answer.error));
   context.not_controller = answer.error == ErrorCode::not_leader_or_follower;

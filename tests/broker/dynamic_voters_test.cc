@@ -203,6 +203,18 @@ TEST_F(DynamicVoters, AVoterThatMovedTellsTheLeaderWhereItListensNow) {
   cluster.expect_service();
 }
 
+TEST_F(DynamicVoters, AStoppingControllerBlamesNobodyForWhatItDoesNotAnswer) {
+  three_voters();
+  std::vector<std::string> rejected;
+  cluster.simulation.on_event([&](const sim::ProductEvent& event) {
+    if (event.name == runtime::EventName::request_rejected) rejected.push_back(to_string(event));
+  });
+  const std::int32_t stopped = cluster.leader();
+  cluster.node(stopped).request_stop();  // the fetches of the others wait there
+  cluster.run_until([&] { return cluster.process(stopped) == nullptr; }, "a stop");
+  EXPECT_THAT(rejected, IsEmpty());
+}
+
 TEST_F(DynamicVoters, ABrokerIsNoVoter) {
   three_voters();
   cluster.run_for(2s);

@@ -75,56 +75,94 @@ bool holds_logs(const LogDir& dir) {
 
 }  // namespace
 
-// Locks the directory and compares, or writes, meta.properties. An I/O error takes the directory offline and is no OpenError.
-std::expected<void, OpenError> ManagerState::claim_dir(LogDir& dir) {
+// Locks the directory and reads its meta.properties; writes nothing. An I/O error takes the directory offline and is no
+// OpenError.
+std::expected<std::optional<MetaProperties>, OpenError> ManagerState::claim_dir(LogDir& dir) {
   auto made = world.create_dir(dir.path());
   if (made) made = world.sync_dir(parent_of(dir.path()));
   if (!made && made.error() != IoError::already_exists) {
     (void)dir.fail(made.error(), "create directory");
-    return {};
+    return std::nullopt;
   }
   auto lock = world.lock(dir.path() + "/" + std::string{lock_name});
-  if (!lock && lock.error() == IoError::locked) return std::unexpected(wrong(dir, "another process uses this log directory"));
+  if (!lock && lock.error() == IoError::locked) {
+    return std::unexpected(
+        wrong(dir, "another process uses this log directory; end it, or name another directory in log.dirs"));
+  }
   if (!lock) {
     (void)dir.fail(lock.error(), "lock");
-    return {};
+    return std::nullopt;
   }
   dir.lock = std::move(*lock);
-  const std::string path = dir.path() + "/" + std::string{meta_properties_name};
-  const auto bytes = read_file(world, path);
+  const auto bytes = read_file(world, dir.path() + "/" + std::string{meta_properties_name});
   if (!bytes) {
     (void)dir.fail(bytes.error(), meta_properties_name);
-    return {};
+    return std::nullopt;
   }
-  MetaProperties ours{.cluster_id = cluster_id, .node_id = options.node_id, .directory_id = {}};
-  bool complete = false;
   if (*bytes) {
-    const auto theirs = parse_meta_properties(as_text(**bytes));
-    if (!theirs) return std::unexpected(wrong(dir, "meta.properties: " + theirs.error()));
-    if (cluster_id.empty()) cluster_id = ours.cluster_id = theirs->cluster_id;
-    if (theirs->cluster_id != cluster_id) {
-      return std::unexpected(
-          wrong(dir, fmt::format("meta.properties: belongs to cluster {}, not {}", theirs->cluster_id, cluster_id)));
-    }
-    if (theirs->node_id != options.node_id) {
-      return std::unexpected(
-          wrong(dir, fmt::format("meta.properties: belongs to node {}, not {}", theirs->node_id, options.node_id)));
-    }
-    ours.directory_id = theirs->directory_id;
-    complete = theirs->version == 1 && !theirs->directory_id.is_zero();
-  } else if (holds_logs(dir)) {
-    return std::unexpected(wrong(dir,
-                                 "meta.properties is gone, but there are logs; restore it from a copy, or remove the "
-                                 "directory to begin anew"));
+    auto theirs = parse_meta_properties(as_text(**bytes));
+    if (!theirs) return std::unexpected(wrong(dir, "meta.properties: " + theirs.error() + "; restore it from a copy"));
+    return *std::move(theirs);
   }
-  if (!complete) {
-    if (cluster_id.empty()) cluster_id = ours.cluster_id = Uuid::random(ids_).to_string();
-    if (ours.directory_id.is_zero()) ours.directory_id = Uuid::random(ids_);
-    if (auto written = write_file_atomically(world, path, as_bytes(to_text(ours))); !written) {
-      (void)dir.fail(written.error(), meta_properties_name);
-    }
+  if (!holds_logs(dir)) return std::nullopt;
+  return std::unexpected(wrong(dir,
+                               "meta.properties is gone, but there are logs; restore it from a copy, or remove the "
+                               "directory to begin anew"));
+}
+
+std::expected<void, OpenError> ManagerState::check_owner(const LogDir& dir, const MetaProperties& theirs) const {
+  if (theirs.cluster_id != cluster_id) {
+    return std::unexpected(wrong(dir, fmt::format("meta.properties: belongs to cluster {}, not {} like this node's other "
+                                                  "directories; name only directories of one cluster in log.dirs",
+                                                  theirs.cluster_id, cluster_id)));
   }
+  if (theirs.node_id != options.node_id) {
+    return std::unexpected(wrong(
+        dir, fmt::format("meta.properties: belongs to node {}, not {}; correct node.id, or name this node's own directory in "
+                         "log.dirs (disks may be swapped)",
+                         theirs.node_id, options.node_id)));
+  }
+  return {};
+}
+
+// Completes meta.properties, or writes it to a directory that is new.
+void ManagerState::identify(LogDir& dir, const std::optional<MetaProperties>& theirs) {
+  MetaProperties ours{.cluster_id = cluster_id, .node_id = options.node_id, .directory_id = {}};
+  if (theirs) ours.directory_id = theirs->directory_id;
+  const bool complete = theirs && theirs->version == 1 && !theirs->directory_id.is_zero();
+  if (ours.directory_id.is_zero()) ours.directory_id = Uuid::random(ids_);
   dir.directory_id = ours.directory_id;
+  if (complete) return;
+  const std::string path = dir.path() + "/" + std::string{meta_properties_name};
+  if (auto written = write_file_atomically(world, path, as_bytes(to_text(ours))); !written) {
+    (void)dir.fail(written.error(), meta_properties_name);
+  }
+}
+
+// All directories are looked at before anything is written to one: a start that is refused leaves them as they were. One that
+// is empty joins the cluster of the others.
+std::expected<void, OpenError> ManagerState::claim_dirs() {
+  std::vector<std::optional<MetaProperties>> found;
+  for (const auto& dir : dirs) {
+    auto claimed = claim_dir(*dir);
+    if (!claimed) return std::unexpected(claimed.error());
+    if (*claimed && cluster_id.empty()) cluster_id = (*claimed)->cluster_id;
+    found.push_back(*std::move(claimed));
+  }
+  std::set<Uuid> ids;
+  for (std::size_t i = 0; i < dirs.size(); ++i) {
+    if (!found[i]) continue;
+    if (auto ours = check_owner(*dirs[i], *found[i]); !ours) return ours;
+    if (found[i]->directory_id.is_zero() || ids.insert(found[i]->directory_id).second) continue;
+    return std::unexpected(wrong(*dirs[i],
+                                 "meta.properties: its directory.id is that of another log directory; it is a copy: "
+                                 "name only one of the two in log.dirs"));
+  }
+  for (std::size_t i = 0; i < dirs.size(); ++i) {
+    if (!dirs[i]->online()) continue;
+    if (cluster_id.empty()) cluster_id = Uuid::random(ids_).to_string();
+    identify(*dirs[i], found[i]);
+  }
   return {};
 }
 
@@ -235,16 +273,10 @@ std::expected<void, OpenError> ManagerState::load_dir(const std::shared_ptr<LogD
 
 std::expected<void, OpenError> ManagerState::open() {
   const auto online = [&] { return std::ranges::any_of(dirs, [](const auto& dir) { return dir->online(); }); };
+  if (auto claimed = claim_dirs(); !claimed) return claimed;
   for (const auto& dir : dirs) {
-    if (auto claimed = claim_dir(*dir); !claimed) return claimed;
     if (!dir->online()) continue;
     if (auto taken = take_clean_mark(*dir); !taken) return taken;
-  }
-  std::set<Uuid> ids;
-  for (const auto& dir : dirs) {
-    if (dir->online() && !ids.insert(dir->directory_id).second) {
-      return std::unexpected(wrong(*dir, "its directory.id is that of another log directory"));
-    }
   }
   was_clean = std::ranges::all_of(dirs, [](const auto& dir) { return dir->online() && dir->was_clean; });
   if (was_clean) previous_broker_epoch = dirs.front()->previous_broker_epoch;

@@ -49,7 +49,10 @@ class ManagerState : public std::enable_shared_from_this<ManagerState> {
  private:
   class CreationTurn;
 
-  std::expected<void, OpenError> claim_dir(LogDir& dir);
+  std::expected<void, OpenError> claim_dirs();
+  std::expected<std::optional<MetaProperties>, OpenError> claim_dir(LogDir& dir);
+  [[nodiscard]] std::expected<void, OpenError> check_owner(const LogDir& dir, const MetaProperties& theirs) const;
+  void identify(LogDir& dir, const std::optional<MetaProperties>& theirs);
   std::expected<void, OpenError> take_clean_mark(LogDir& dir);
   std::expected<void, OpenError> load_dir(const std::shared_ptr<LogDir>& dir);
   void remove_half_made();

@@ -134,7 +134,7 @@ class LogFixture : public testing::Test {
   LogManagerOptions options() {
     LogManagerOptions options;
     options.log_dirs = dirs_;
-    options.cluster_id = "MkU3OEVBNTcwNTJENDM2Qg";
+    options.cluster_id = cluster_id_;
     options.node_id = NodeId{1};
     options.config_of = [this](std::string_view) { return config_; };
     options.on_dir_failed = [this](const std::string& dir) { failed_dirs_.push_back(dir); };
@@ -154,6 +154,7 @@ class LogFixture : public testing::Test {
 
   tests::MemoryDisk disk_;
   std::vector<std::string> dirs_{"/d1"};
+  std::string cluster_id_ = "MkU3OEVBNTcwNTJENDM2Qg";
   LogConfig config_;
   std::unique_ptr<tests::MemoryWorld> world_;
   std::optional<OpenError> open_error_;

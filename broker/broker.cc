@@ -50,6 +50,8 @@ void on_log_start_moved(const BrokerState& state, const log::TopicPartition& nam
   if (const PartitionRef& partition = state.partitions->find(name.topic, name.partition.value())) partition->notify();
 }
 
+constexpr std::string_view mend_disk = "see to the disk and its free room, then start the node again";
+
 // A directory has failed: its partitions are out of use here, and the controller must hear of it; a node with none left cannot
 // go on.
 void on_dir_failed(BrokerState& state, const std::string& dir) {
@@ -64,12 +66,17 @@ void on_dir_failed(BrokerState& state, const std::string& dir) {
   if (state.logs == nullptr) return;  // while they are opened: what `open` returns says it
   state.directories.tell_failed();
   const bool metadata_lost = dir == state.config.metadata_log_dir;
-  const auto dirs = state.logs->dirs();
+  auto dirs = state.logs->dirs();
   const bool none_left = std::ranges::none_of(dirs, [](const log::LogDirInfo& info) { return info.online; });
   if (none_left) {
-    state.fail("all log directories have failed");
+    std::string why;
+    for (const log::LogDirInfo& info : dirs) why += fmt::format("{}{}: {}", why.empty() ? "" : "; ", info.path, info.failure);
+    state.fail(fmt::format("all log directories have failed ({}); {}", why, mend_disk));
   } else if (metadata_lost) {
-    state.fail(fmt::format("the directory of the metadata log, {}, has failed", dir));
+    if (state.metadata_logs) dirs = state.metadata_logs->dirs();
+    const auto lost = std::ranges::find(dirs, dir, &log::LogDirInfo::path);
+    const std::string why = lost == dirs.end() ? "while it was opened" : lost->failure;
+    state.fail(fmt::format("{}: the directory of the metadata log has failed ({}); {}", dir, why, mend_disk));
   }
 }
 
@@ -83,8 +90,8 @@ std::expected<void, StartError> learn_cluster(BrokerState& state) {
   return failed(
       ExitCode::corrupt_metadata,
       fmt::format("{}: not formatted; if node {} is new, run `squall-broker format` with its configuration and the id of "
-                  "its cluster; if it is not, its data is lost: restore it from a copy, or format it and let it "
-                  "fetch everything again",
+                  "its cluster; if it is not, its data is lost: restore it from a copy, or, only where other replicas that "
+                  "are in sync hold all of it, format it and let it fetch everything again",
                   config.metadata_log_dir, config.node_id));
 }
 
@@ -103,7 +110,7 @@ std::expected<void, StartError> open_logs(BrokerState& state) {
     options.on_log_start_moved = [&state](const log::TopicPartition& name) { on_log_start_moved(state, name); };
     auto logs = std::make_unique<log::LogManager>(state.world, std::move(options));
     if (auto opened = logs->open(); !opened) {
-      const bool identity = opened.error().reason.contains(log::meta_properties_name);
+      const bool identity = opened.error().reason.starts_with(log::meta_properties_name);
       return failed(identity ? ExitCode::corrupt_metadata : ExitCode::storage_failed,
                     fmt::format("{}: {}", opened.error().dir, opened.error().reason));
     }

@@ -135,10 +135,17 @@ std::expected<std::shared_ptr<log::Log>, StartError> open_log(BrokerState& state
   if (manager_of(state).find(name) == nullptr) {
     if (auto whole = check_nothing_lost(state, name, Offset{0}); !whole) return std::unexpected(whole.error());
   }
-  auto opened = manager_of(state).create_log(name, metadata_topic_id, log::PartitionAge::known);
+  auto opened = manager_of(state).create_log(name, metadata_topic_id, log::PartitionAge::known, state.config.metadata_log_dir);
   if (!opened) {
     return failed(ExitCode::storage_failed, fmt::format("{}: cannot open the metadata log: {}; see to the disk and start again",
                                                         state.config.metadata_log_dir, log::to_string(opened.error())));
+  }
+  if ((*opened)->path() != log_path(state)) {
+    return failed(
+        ExitCode::corrupt_metadata,
+        fmt::format("{}: the metadata log is here, and not in {}; put the directories of log.dirs back in their order, "
+                    "or name its directory in metadata.log.dir",
+                    (*opened)->path(), state.config.metadata_log_dir));
   }
   const bool others = std::ranges::any_of(state.logs->logs(), [&](const auto& held) { return held->partition() != name; });
   if (state.config.is_controller && (*opened)->log_end_offset() == Offset{0} && others) {

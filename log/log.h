@@ -126,6 +126,7 @@ class Log : public std::enable_shared_from_this<Log> {
 
   // Flushed records of it cannot be read: it refuses everything, until it is mended and loaded again.
   [[nodiscard]] bool quarantined() const;
+  [[nodiscard]] const std::string& quarantined_why() const;
 
   // ---- offsets ----
   [[nodiscard]] Offset log_start_offset() const;

@@ -1,5 +1,7 @@
 #include "log/log_dir.h"
 
+#include <fmt/format.h>
+
 #include <mutex>
 #include <utility>
 
@@ -27,6 +29,7 @@ LogDir::LogDir(runtime::World& world, std::string path, std::function<void(const
 LogError LogDir::fail(IoError error, std::string_view what) {
   if (!online_) return LogError::storage_error;
   online_ = false;
+  failure_ = fmt::format("{}: {}", what, to_string(error));
   world_.emit(EventName::log_dir_failed, {{"dir", path_}, {"error", to_string(error)}, {"in", what}});
   for (auto& [partition, log] : logs_) log->on_failure();
   deletions_changed_.notify_all();

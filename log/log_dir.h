@@ -46,6 +46,8 @@ class LogDir {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] bool online() const { return online_; }
+  // What failed and why, once it is offline.
+  [[nodiscard]] const std::string& failure() const { return failure_; }
   // The directory is offline from now on. Always storage_error.
   LogError fail(runtime::IoError error, std::string_view what);
 
@@ -114,6 +116,7 @@ class LogDir {
   runtime::Condition deletions_changed_;
   runtime::Condition stopped_;
   std::multimap<Instant, std::string> deletions_;
+  std::string failure_;
   bool online_ = true;
   bool stopping_ = false;
 };

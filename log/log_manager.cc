@@ -188,7 +188,7 @@ class ManagerState::CreationTurn {
 };
 
 std::expected<std::shared_ptr<Log>, LogError> ManagerState::create_log(const TopicPartition& partition, Uuid topic_id,
-                                                                       PartitionAge age) {
+                                                                       PartitionAge age, std::string_view only_in) {
   if (const auto found = logs.find(partition); found != logs.end() && found->second->topic_id() == topic_id) {
     return found->second;
   }
@@ -206,6 +206,7 @@ std::expected<std::shared_ptr<Log>, LogError> ManagerState::create_log(const Top
   std::shared_ptr<LogDir> place;
   for (const auto& dir : dirs) {
     if (age == PartitionAge::known && !dir->online()) return std::unexpected(LogError::storage_error);
+    if (!only_in.empty() && dir->path() != only_in) continue;
     const auto size_of = [](const LogDir& one) { return one.logs().size() + one.in_the_making; };
     if (dir->online() && (place == nullptr || size_of(*dir) < size_of(*place))) place = dir;
   }
@@ -268,8 +269,8 @@ std::vector<std::shared_ptr<Log>> LogManager::logs() const {
 }
 
 std::expected<std::shared_ptr<Log>, LogError> LogManager::create_log(const TopicPartition& partition, Uuid topic_id,
-                                                                     PartitionAge age) {
-  return state_->create_log(partition, topic_id, age);
+                                                                     PartitionAge age, std::string_view only_in) {
+  return state_->create_log(partition, topic_id, age, only_in);
 }
 
 std::expected<void, LogError> LogManager::remove_log(const TopicPartition& partition) {
@@ -304,7 +305,8 @@ void LogManager::config_changed(std::string_view topic) {
 std::vector<LogDirInfo> LogManager::dirs() const {
   std::vector<LogDirInfo> all;
   for (const auto& dir : state_->dirs) {
-    LogDirInfo info{.path = dir->path(), .directory_id = dir->directory_id, .online = dir->online(), .logs = {}};
+    LogDirInfo info{
+        .path = dir->path(), .directory_id = dir->directory_id, .online = dir->online(), .failure = dir->failure(), .logs = {}};
     for (const auto& [partition, log] : state_->logs) {
       if (log->state().dir == dir) info.logs.push_back(log);
     }

@@ -55,6 +55,7 @@ struct LogDirInfo {
   std::string path;
   Uuid directory_id;
   bool online = true;
+  std::string failure{};                   // what failed and why, if it is not online
   std::vector<std::shared_ptr<Log>> logs;  // by partition
 };
 
@@ -85,9 +86,11 @@ class LogManager {
   // The existing log, or a new empty one in the online directory with the fewest logs; durable when it returns. Partition
   // metadata of another topic id means a stray of a deleted topic: it is set aside first (KAFKA-14616). The log of a known
   // partition may be in a directory that is offline: while there is one, storage_error instead of a second, empty log. Calls
-  // for different partitions may overlap, and then share what they wait for.
+  // for different partitions may overlap, and then share what they wait for. A new one is made in the directory `only_in`,
+  // where that is said.
   std::expected<std::shared_ptr<Log>, LogError> create_log(const TopicPartition& partition, Uuid topic_id,
-                                                           PartitionAge age = PartitionAge::known);
+                                                           PartitionAge age = PartitionAge::known,
+                                                           std::string_view only_in = {});
   // Renames the directory to `<name>.<id>-delete` (durable when it returns); its files go after file.delete.delay.ms.
   std::expected<void, LogError> remove_log(const TopicPartition& partition);
   // Renames it to `<name>.<id>-stray`: kept for the operator, served to nobody.

@@ -1,5 +1,7 @@
 #include "log/log_state.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -60,6 +62,7 @@ std::expected<void, LogError> LogState::usable() const {
 
 void LogState::quarantine(Offset at, std::string_view reason) {
   if (!std::exchange(quarantined, true)) ++dir->quarantined_logs;
+  quarantined_why = fmt::format("damaged at offset {}: {}", at.value(), reason);
   world.emit(runtime::EventName::log_quarantined, {{"partition", name}, {"at", at.value()}, {"reason", reason}});
 }
 
@@ -105,6 +108,7 @@ Uuid Log::directory_id() const { return state_->dir->directory_id; }
 const LogConfig& Log::config() const { return state_->config; }
 void Log::set_config(const LogConfig& config) { state_->config = config; }
 bool Log::quarantined() const { return state_->quarantined; }
+const std::string& Log::quarantined_why() const { return state_->quarantined_why; }
 Offset Log::log_start_offset() const { return state_->log_start; }
 Offset Log::log_end_offset() const { return state_->log_end; }
 Offset Log::high_watermark() const { return state_->high_watermark; }

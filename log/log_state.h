@@ -55,6 +55,7 @@ struct LogState {
   bool flush_timer = false;       // a fiber waits to flush by flush.ms
   bool closed = false;            // removed or shut down: refuses everything
   bool removed = false;           // its directory is renamed, or about to be: no file may be made by the old name
+  std::string quarantined_why{};  // of a quarantined log: where, and the reason
   bool quarantined = false;       // see `quarantine`; nothing is deleted
   bool tail_dirty = false;        // a write was cut short by cancellation: bytes may lie beyond the active segment's end
   bool names_dirty = true;        // file names were made that sync_dir has not covered

@@ -271,6 +271,15 @@ std::expected<void, OpenError> ManagerState::load_dir(const std::shared_ptr<LogD
   return {};
 }
 
+OpenError ManagerState::none_usable() const {
+  std::string why;
+  for (const auto& dir : dirs) why += fmt::format("{}{}: {}", why.empty() ? "" : "; ", dir->path(), dir->failure());
+  return {dirs.empty() ? "" : dirs.front()->path(),
+          fmt::format("no log directory is usable ({}); see to the disk and the permissions, or name another directory in "
+                      "log.dirs",
+                      why)};
+}
+
 std::expected<void, OpenError> ManagerState::open() {
   const auto online = [&] { return std::ranges::any_of(dirs, [](const auto& dir) { return dir->online(); }); };
   if (auto claimed = claim_dirs(); !claimed) return claimed;
@@ -288,7 +297,7 @@ std::expected<void, OpenError> ManagerState::open() {
     if (!dir->online()) continue;
     if (auto loaded = load_dir(dir); !loaded) return loaded;
   }
-  if (!online()) return std::unexpected(OpenError{dirs.empty() ? "" : dirs.front()->path(), "no log directory is usable"});
+  if (!online()) return std::unexpected(none_usable());
   return {};
 }
 

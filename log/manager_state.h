@@ -33,7 +33,8 @@ class ManagerState : public std::enable_shared_from_this<ManagerState> {
   void shutdown(std::int64_t broker_epoch);
 
   // ---- logs ----
-  std::expected<std::shared_ptr<Log>, LogError> create_log(const TopicPartition& partition, Uuid topic_id, PartitionAge age);
+  std::expected<std::shared_ptr<Log>, LogError> create_log(const TopicPartition& partition, Uuid topic_id, PartitionAge age,
+                                                           std::string_view only_in);
   // Renames the log's directory to `<name>.<id>-<kind>`; the log refuses everything from then on.
   std::expected<std::string, LogError> take_out(const TopicPartition& partition, std::string_view kind);
 
@@ -50,6 +51,7 @@ class ManagerState : public std::enable_shared_from_this<ManagerState> {
   class CreationTurn;
 
   std::expected<void, OpenError> claim_dirs();
+  [[nodiscard]] OpenError none_usable() const;
   std::expected<std::optional<MetaProperties>, OpenError> claim_dir(LogDir& dir);
   [[nodiscard]] std::expected<void, OpenError> check_owner(const LogDir& dir, const MetaProperties& theirs) const;
   void identify(LogDir& dir, const std::optional<MetaProperties>& theirs);

@@ -26,20 +26,32 @@ std::string unescaped(std::string_view text) {
   return plain;
 }
 
+// What is shown of a value: bytes that a terminal would obey are written as \xNN, and the end of a long one is left out.
+std::string shown(std::string_view text) {
+  constexpr std::size_t bytes_max = 80;
+  std::string plain;
+  for (const char byte : text.substr(0, bytes_max)) {
+    const bool printable = byte >= ' ' && byte <= '~';
+    plain += printable ? std::string(1, byte) : fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+  }
+  return text.size() > bytes_max ? plain + "..." : plain;
+}
+
 std::optional<std::string> set_property(MetaProperties& properties, std::string_view key, const std::string& value) {
   if (key == "version") {
     const auto version = parse_number<std::int32_t>(value);
-    if (!version || *version < 0 || *version > 1) return fmt::format("version '{}' is neither 0 nor 1", value);
+    if (!version || *version < 0 || *version > 1) return fmt::format("version '{}' is neither 0 nor 1", shown(value));
     properties.version = *version;
   } else if (key == "cluster.id") {
+    if (shown(value) != value) return fmt::format("cluster.id '{}' is not an id", shown(value));
     properties.cluster_id = value;
   } else if (key == "node.id" || key == "broker.id") {
     const auto id = parse_number<std::int32_t>(value);
-    if (!id || *id < 0) return fmt::format("{} '{}' is not a node id", key, value);
+    if (!id || *id < 0) return fmt::format("{} '{}' is not a node id", key, shown(value));
     properties.node_id = NodeId{*id};
   } else if (key == "directory.id") {
     const auto id = Uuid::parse(value);
-    if (!id) return fmt::format("directory.id '{}' is not an id", value);
+    if (!id) return fmt::format("directory.id '{}' is not an id", shown(value));
     properties.directory_id = *id;
   }
   return std::nullopt;
@@ -63,7 +75,7 @@ std::expected<MetaProperties, std::string> parse_meta_properties(std::string_vie
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     if (line.empty() || line.front() == '#' || line.front() == '!') continue;
     const std::size_t equals = line.find_first_of("=:");
-    if (equals == std::string_view::npos) return std::unexpected(fmt::format("'{}' is not key=value", line));
+    if (equals == std::string_view::npos) return std::unexpected(fmt::format("'{}' is not key=value", shown(line)));
     const std::string_view key = trimmed(line.substr(0, equals));
     versioned = versioned || key == "version";
     if (auto wrong = set_property(properties, key, unescaped(trimmed(line.substr(equals + 1))))) return std::unexpected(*wrong);

@@ -251,8 +251,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const bool asked = error.get_exit_code() == 0;
+    if (!asked)
+      return complain(ExitCode::bad_usage, fmt::format("{}; squall-broker --help tells of all options", error.what()));
     (void)app.exit(error);
-    return asked ? 0 : static_cast<int>(ExitCode::bad_usage);
+    return 0;
   }
   if (arguments.show_version) {
     fmt::print("squall-broker {} (Kafka protocol 4.2)\n", version);

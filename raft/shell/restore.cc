@@ -241,6 +241,12 @@ std::string log_failure(std::string_view dir, std::string_view verb, log::LogErr
 }
 
 MetadataLogResult<FoundOnDisk> restore(runtime::World& world, log::Log& log, const MetadataLogOptions& options) {
+  if (log.quarantined()) {
+    return std::unexpected(
+        fmt::format("{}: the metadata log is {}: what was flushed before cannot be read, and nothing of it was "
+                    "changed; {}, if other voters hold the metadata",
+                    options.dir, log.quarantined_why(), restore_or_format));
+  }
   // A crash may have come between a rename and the sync of the directory: what is read below must not be lost again.
   if (const auto synced = world.sync_dir(options.dir); !synced) {
     return std::unexpected(disk_failure(options.dir, "sync", synced.error()));

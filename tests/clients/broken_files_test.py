@@ -112,6 +112,44 @@ class BrokenFiles(BrokerTest):
         (broker.log_dir / "meta.properties").write_bytes(b"\0\1\2 garbage")
         self.assert_refuses(broker, CORRUPT_METADATA, "meta.properties")
 
+    def test_garbage_is_shown_without_what_a_terminal_would_obey(self):
+        broker = self.filled(clean=True)
+        (broker.log_dir / "meta.properties").write_bytes(b"\x1b[31m\x07 garbage")
+        self.assert_refuses(broker, CORRUPT_METADATA, "\\x1b[31m\\x07 garbage", "restore it from a copy")
+        self.assertNotIn("\x1b", broker.output())
+
+    def test_damaged_metadata_is_told_as_what_it_is(self):
+        broker = self.filled(clean=True)
+        segment = sorted((broker.log_dir / "__cluster_metadata-0").glob("*.log"))[-1]
+        data = bytearray(segment.read_bytes())
+        data[len(data) // 2] ^= 16
+        segment.write_bytes(data)
+        (broker.log_dir / ".kafka_cleanshutdown").unlink()
+        self.assert_refuses(broker, CORRUPT_METADATA, "the metadata log is damaged at offset", "broken-chain", "restore the directory")
+
+    def test_directories_in_another_order_are_told(self):
+        first, second = self.directory / "l1", self.directory / "l2"
+        broker = self.broker(log_dir=f"{first},{second}")
+        self.assertEqual(broker.stop(), 0, broker.output())
+        broker.properties["log.dirs"] = f"{second},{first}"
+        self.assert_refuses(broker, CORRUPT_METADATA, f"{first}/__cluster_metadata-0: the metadata log is here", "metadata.log.dir")
+
+    def test_an_empty_first_directory_is_not_given_another_cluster(self):
+        first, second = self.directory / "l1", self.directory / "l2"
+        broker = self.broker(log_dir=f"{first},{second}")
+        kcat(broker, "-L")
+        self.assertEqual(broker.stop(), 0, broker.output())
+        identity = [line for line in (second / "meta.properties").read_text().splitlines() if line.startswith("cluster.id")]
+        shutil.rmtree(first)
+        broker.start()
+        self.assertIn(identity[0], (first / "meta.properties").read_text())
+
+    def test_a_wrong_option_is_told_in_one_line_with_the_name_of_the_program(self):
+        run = subprocess.run([str(PROGRAM), "--nonsense"], capture_output=True, text=True)
+        self.assertEqual(run.returncode, BAD_USAGE)
+        self.assertTrue(run.stderr.startswith("squall-broker: "), run.stderr)
+        self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
+
     def test_topics_whose_metadata_is_gone_are_not_forgotten(self):
         broker = self.filled(clean=True)
         metadata = broker.log_dir / "__cluster_metadata-0"

@@ -56,6 +56,9 @@ TEST(MetaProperties, SaysWhatIsWrong) {
   EXPECT_EQ(parse_meta_properties("version=9\n").error(), "version '9' is neither 0 nor 1");
   EXPECT_EQ(parse_meta_properties("version=1\nnode.id=-4\n").error(), "node.id '-4' is not a node id");
   EXPECT_EQ(parse_meta_properties("garbage\n").error(), "'garbage' is not key=value");
+  EXPECT_EQ(parse_meta_properties("\x1b[31mred\x7f\n").error(), "'\\x1b[31mred\\x7f' is not key=value");
+  EXPECT_EQ(parse_meta_properties("cluster.id=\x1b[2J\n").error(), "cluster.id '\\x1b[2J' is not an id");
+  EXPECT_EQ(parse_meta_properties(std::string(1000, 'x')).error(), "'" + std::string(80, 'x') + "...' is not key=value");
 }
 
 TEST(FileNames, AreTwentyDigitsAndASuffix) {

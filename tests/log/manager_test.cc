@@ -181,6 +181,15 @@ TEST_F(ManagerTest, WhoeverMakesALogAtTheSameTimeGetsTheSameOne) {
   });
 }
 
+TEST_F(ManagerTest, ALogIsMadeInTheDirectoryThatIsNamed) {
+  dirs_ = {"/d1", "/d2", "/d3"};
+  boot([&](LogManager& manager) {
+    const auto made = manager.create_log(orders, orders_id, PartitionAge::known, "/d2");
+    ASSERT_TRUE(made.has_value());
+    EXPECT_EQ((*made)->path(), "/d2/orders-0");
+  });
+}
+
 TEST_F(ManagerTest, ALogInTwoDirectoriesIsRefused) {
   dirs_ = {"/d1", "/d2"};
   boot([&](LogManager& manager) { ASSERT_TRUE(manager.create_log(orders, orders_id).has_value()); });
@@ -321,7 +330,8 @@ TEST_F(ManagerTest, WithoutAnyDirectoryItDoesNotOpen) {
        [](tests::MemoryWorld& world) {
          world.fault = [](std::string_view, const std::string&) { return std::optional{runtime::IoError::read_only}; };
        });
-  EXPECT_EQ(open_error_->reason, "no log directory is usable");
+  EXPECT_TRUE(open_error_->reason.starts_with("no log directory is usable (/d1: ")) << open_error_->reason;
+  EXPECT_TRUE(open_error_->reason.contains("see to the disk")) << open_error_->reason;
 }
 
 TEST_F(ManagerTest, ARemovedLogIsGoneAtOnceAndItsFilesLater) {

@@ -55,6 +55,7 @@ constexpr std::array every_fields{
     Fields{EventName::log_removed, {"partition"}},
     Fields{EventName::controller_missing, {"for_ms", "epoch", "voters", "starting"}},
     Fields{EventName::registration_refused, {"node_id", "error"}},
+    Fields{EventName::voter_unreachable, {"node_id", "host", "port", "error"}},
 };
 
 }  // namespace

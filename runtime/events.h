@@ -51,7 +51,8 @@ namespace squall::runtime {
   X(metadata_loaded, 34, "metadata-loaded")           \
   X(log_removed, 35, "log-removed")                   \
   X(controller_missing, 36, "controller-missing")     \
-  X(registration_refused, 37, "registration-refused")
+  X(registration_refused, 37, "registration-refused") \
+  X(voter_unreachable, 38, "voter-unreachable")
 
 enum class EventName : std::uint16_t {
 #define SQUALL_EVENT_VALUE(name, value, text) name = value,

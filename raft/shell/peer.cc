@@ -39,6 +39,7 @@ struct Peer::State : std::enable_shared_from_this<State> {
 
   void start_fiber();
   void give_up();
+  void unreachable(const runtime::Endpoint& endpoint, std::string_view error);
   void serve(std::uint64_t its_turn);
   [[nodiscard]] std::shared_ptr<client::Connection> connect(const runtime::Endpoint& endpoint, std::uint64_t its_turn);
   [[nodiscard]] PeerReply exchange(const OutboundRequest& request, client::Connection& with);
@@ -53,6 +54,8 @@ struct Peer::State : std::enable_shared_from_this<State> {
   runtime::Gate fibers;
   std::optional<Job> next;
   std::shared_ptr<client::Connection> connection;
+  std::optional<runtime::Endpoint> connecting;  // what a connection is being made to
+  std::optional<Instant> told;                  // when it was last told to be unreachable
   runtime::FiberId fiber;
   std::uint64_t turn = 0;  // counts the fibers: one that was given up changes nothing here any more
   bool busy = false;       // with a request
@@ -70,8 +73,19 @@ void Peer::State::start_fiber() {
 void Peer::State::give_up() {
   ++turn;
   busy = false;
+  if (const auto silent = std::exchange(connecting, std::nullopt); silent && !stopped) unreachable(*silent, "timed out");
   if (auto broken = std::exchange(connection, nullptr)) broken->close();
   world.cancel(std::exchange(fiber, {}));
+}
+
+void Peer::State::unreachable(const runtime::Endpoint& endpoint, std::string_view error) {
+  constexpr Duration interval = std::chrono::minutes{1};
+  const Instant now = world.now();
+  if (told && now - *told < interval) return;
+  told = now;
+  world.emit(
+      runtime::EventName::voter_unreachable,
+      {{"node_id", options.node.value()}, {"host", endpoint.host}, {"port", std::int64_t{endpoint.port}}, {"error", error}});
 }
 
 void Peer::State::serve(std::uint64_t its_turn) {
@@ -99,8 +113,12 @@ std::shared_ptr<client::Connection> Peer::State::connect(const runtime::Endpoint
   how.client_id = options.client_id;
   how.setup_timeout = options.request_timeout;
   how.request_timeout = options.request_timeout + options.fetch_wait_max;
+  connecting = endpoint;
   auto opened = client::Connection::open(world, endpoint, how, runtime::deadline_in(world, options.request_timeout));
-  if (!opened || turn != its_turn) return nullptr;
+  if (turn != its_turn) return nullptr;
+  connecting.reset();
+  if (!opened) unreachable(endpoint, opened.error().to_string());
+  if (!opened) return nullptr;
   connection = *std::move(opened);
   return connection;
 }

@@ -2,7 +2,8 @@
 //
 // A request that comes while an older one is under way means that the core has given the older one up: the connection is
 // broken, for an answer could not be told from a late one, and nothing that is left of the older request is told. So that a
-// peer that takes no connections holds nothing up, the fiber that waits for it is given up with it.
+// peer that takes no connections holds nothing up, the fiber that waits for it is given up with it. That no connection could be
+// made is told by `voter-unreachable`, at most once a minute.
 #pragma once
 
 #include <functional>
@@ -17,6 +18,7 @@
 namespace squall::raft {
 
 struct PeerOptions {
+  NodeId node = no_node;  // what an unreachable peer is told as; a bootstrap server is no node
   std::string client_id;
   std::string cluster_id;
   std::string listener;        // the name of the endpoints that its answers tell of

@@ -367,7 +367,8 @@ std::optional<runtime::Endpoint> QuorumNode::State::endpoint_of(NodeId to) const
 Peer& QuorumNode::State::peer(NodeId to) {
   std::unique_ptr<Peer>& found = peers[to];
   if (found == nullptr) {
-    PeerOptions how{.client_id = "quorum-" + std::to_string(options.quorum.local.id.value()),
+    PeerOptions how{.node = to < NodeId{0} ? no_node : to,
+                    .client_id = "quorum-" + std::to_string(options.quorum.local.id.value()),
                     .cluster_id = options.cluster_id,
                     .listener = options.listener,
                     .request_timeout = options.quorum.request_timeout,

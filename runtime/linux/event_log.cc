@@ -83,6 +83,7 @@ EventLevel level_of(EventName name) {
     case EventName::sequence_gap:
     case EventName::controller_missing:
     case EventName::registration_refused:
+    case EventName::voter_unreachable:
     case EventName::isr_shrunk: return EventLevel::warn;
     default: return EventLevel::info;
   }

@@ -176,6 +176,37 @@ TEST_F(PeerTest, ANodeThatRefusesConnectionsFailsTheRequestAtOnce) {
   EXPECT_EQ(replies, Told{"1-"});
 }
 
+// A host that does not resolve, a port that refuses, a node that is silent: each with its reason, and once a minute.
+TEST_F(PeerTest, AVoterThatCannotBeReachedIsToldOnceAMinute) {
+  std::vector<std::string> told;
+  simulation.on_event([&](const sim::ProductEvent& event) {
+    if (event.name == runtime::EventName::voter_unreachable) told.push_back(to_string(event));
+  });
+  run([&](runtime::World& world, Peer& peer) {
+    for (std::uint64_t id = 1; id <= 50; ++id) {
+      peer.send(vote(id), {.host = "nobody.invalid", .port = 9093});
+      runtime::sleep_for(world, 1s);
+    }
+  });
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_TRUE(told[0].contains("nobody.invalid")) << told[0];
+  EXPECT_TRUE(told[0].contains("9093")) << told[0];
+}
+
+TEST_F(PeerTest, AVoterThatIsGivenUpBeforeItAnswersIsToldToo) {
+  std::size_t told = 0;
+  simulation.on_event(
+      [&](const sim::ProductEvent& event) { told += event.name == runtime::EventName::voter_unreachable ? 1U : 0U; });
+  simulation.network().partition(*client, *server);
+  run([&](runtime::World& world, Peer& peer) {
+    peer.send(vote(1), first);
+    runtime::sleep_for(world, 100ms);
+    peer.send(vote(2), first);
+    runtime::sleep_for(world, 100ms);
+  });
+  EXPECT_EQ(told, 1U);
+}
+
 TEST_F(PeerTest, ANodeThatIsSilentHoldsNothingUpThatIsForAnotherPlace) {
   simulation.network().partition(*client, *server);
   run([&](runtime::World& world, Peer& peer) {

@@ -9,6 +9,7 @@ constexpr NodeId one{1};
 constexpr NodeId two{2};
 constexpr NodeId three{3};
 const Uuid orders_id{1, 1};
+const raft::NodeList everybody{one, two, three};
 
 // Its first `count` partitions anew with that ISR, on top of what `before` has.
 raft::MetadataImage with(raft::MetadataImage before, std::size_t count, const raft::NodeList& in_sync) {
@@ -16,7 +17,7 @@ raft::MetadataImage with(raft::MetadataImage before, std::size_t count, const ra
   if (const auto known = before.find("orders")) topic = *known;
   for (std::size_t index = 0; index < count; ++index) {
     raft::PartitionImage partition;
-    partition.replicas = {one, two, three};
+    partition.replicas = everybody;
     partition.in_sync_replicas = in_sync;
     if (index < topic.partitions.size()) {
       topic.partitions.change(index) = std::move(partition);

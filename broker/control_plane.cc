@@ -148,7 +148,8 @@ std::expected<std::shared_ptr<log::Log>, StartError> open_log(BrokerState& state
                     (*opened)->path(), state.config.metadata_log_dir));
   }
   const bool others = std::ranges::any_of(state.logs->logs(), [&](const auto& held) { return held->partition() != name; });
-  if (state.config.is_controller && (*opened)->log_end_offset() == Offset{0} && others) {
+  const bool empty = (*opened)->log_end_offset() == Offset{0} && !(*opened)->quarantined();
+  if (state.config.is_controller && empty && others) {
     return failed(ExitCode::corrupt_metadata,
                   fmt::format("{}: the metadata is gone, but there are logs of topics; restore the directory from a copy, "
                               "or remove the log directories to begin anew",

@@ -119,13 +119,27 @@ class BrokenFiles(BrokerTest):
         self.assertNotIn("\x1b", broker.output())
 
     def test_damaged_metadata_is_told_as_what_it_is(self):
+        def flip(data):
+            data[len(data) // 2] ^= 16
+
+        def break_chain(data):
+            data[8:12] = b"\x7f\xff\xff\xff"  # the length of the first batch
+
+        def cut(data):
+            del data[len(data) // 2:]
+
+        cases = [(flip, ["the batch at offset", "the CRC does not match"]), (break_chain, ["the metadata log is damaged at offset 0", "broken-chain"]),
+                 (cut, ["the metadata log is damaged at offset"])]
         broker = self.filled(clean=True)
         segment = sorted((broker.log_dir / "__cluster_metadata-0").glob("*.log"))[-1]
-        data = bytearray(segment.read_bytes())
-        data[len(data) // 2] ^= 16
-        segment.write_bytes(data)
         (broker.log_dir / ".kafka_cleanshutdown").unlink()
-        self.assert_refuses(broker, CORRUPT_METADATA, "the metadata log is damaged at offset", "broken-chain", "restore the directory")
+        whole = segment.read_bytes()
+        for damage, words in cases:
+            with self.subTest(damage.__name__):
+                data = bytearray(whole)
+                damage(data)
+                segment.write_bytes(data)
+                self.assert_refuses(broker, CORRUPT_METADATA, *words, "restore the directory")
 
     def test_directories_in_another_order_are_told(self):
         first, second = self.directory / "l1", self.directory / "l2"
@@ -155,8 +169,7 @@ class BrokenFiles(BrokerTest):
         metadata = broker.log_dir / "__cluster_metadata-0"
         aside = self.directory / "aside"
         shutil.move(metadata, aside)
-        self.assert_refuses(broker, CORRUPT_METADATA, "__cluster_metadata-0", "the metadata is gone")
-        shutil.rmtree(metadata)
+        self.assert_refuses(broker, CORRUPT_METADATA, "__cluster_metadata-0", "the metadata log ends at offset 0", "restore the directory")
         shutil.move(aside, metadata)
         broker.start()
         self.assertEqual(consume(broker, "kept"), VALUES)

@@ -83,7 +83,7 @@ int main(int argc, char** argv) {
     const int code = run_app->parsed()      ? squall::tools::run_command(run)
                      : replay_app->parsed() ? squall::tools::replay_command(id, std::move(replay))
                                             : squall::tools::list_command(what, list_json);
-    return std::fflush(stdout) == 0 ? code : cannot_be_written();
+    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? code : cannot_be_written();
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help
     return squall::tools::complain(std::string{error.what()} + "; see `squall --help`", asks_for_json(argc, argv),

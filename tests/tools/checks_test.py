@@ -266,5 +266,21 @@ class Tally(unittest.TestCase):
         self.assertEqual(self.tally("").returncode, 1)
 
 
+class Patches(CheckTest):
+    PATCH = "Bug: {}\n--- a/log/log.h\n+++ b/log/log.h\n@@ -1 +1 @@\n-{}\n+int broken;\n"
+
+    def test_accept_those_that_apply(self):
+        self.write("tests/bugs/good.patch", self.PATCH.format("it breaks", '#include "runtime/world.h"'))
+        self.assert_passes("patches")
+
+    def test_find_those_that_do_not(self):
+        self.write("tests/bugs/old.patch", self.PATCH.format("it breaks", '#include "runtime/another.h"'))
+        self.assert_finds("patches", "tests/bugs/old.patch: does not apply to the tree")
+
+    def test_find_those_that_say_nothing(self):
+        self.write("tests/bugs/mute.patch", self.PATCH.format("", '#include "runtime/world.h"'))
+        self.assert_finds("patches", "tests/bugs/mute.patch: no line `Bug: ...`")
+
+
 if __name__ == "__main__":
     unittest.main()
